@@ -1,0 +1,1 @@
+"""What every side of the platform agrees on."""

@@ -1,0 +1,149 @@
+"""The published layer: what an engine needs to serve one offering."""
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["raster", "vector", "points"]
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north."""
+
+
+class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="raster"):
+    """A Cloud-Optimized GeoTIFF on the object store."""
+
+    href: str
+    """Object key."""
+
+    bands: tuple[int, ...]
+    """Bands to show, numbered from 1: one (grey) or three (red, green, blue)."""
+
+    dtype: str
+    """Sample type, as numpy names it: uint8, int16, float32 ..."""
+
+    nodata: float | None = None
+    """Value of missing samples; None when an alpha band or a mask tells, or nothing is missing."""
+
+    rescale: tuple[float, float] | None = None
+    """Values shown as black and as white; None for imagery that is ready to be seen (uint8)."""
+
+    min_zoom: int = 0
+    """First WebMercatorQuad level at which the layer is worth asking."""
+
+    max_zoom: int = 21
+    """WebMercatorQuad level of the full resolution."""
+
+
+class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vector"):
+    """A GeoParquet file on the object store."""
+
+    href: str
+    """Object key."""
+
+    geometry_column: str
+    """Column that holds the geometries as WKB."""
+
+    crs: str
+    """Coordinate reference system of the geometries, as authority:code or WKT 2."""
+
+    fields: dict[str, str]
+    """Attributes by name, each `String`, `Number` or `Boolean` (TileJSON 3.0, vector_layers.fields)."""
+
+    geometry_types: tuple[str, ...] = ()
+    """Simple-feature types present: Point, LineString, MultiPolygon ..."""
+
+    features: int = 0
+    """Number of features."""
+
+    min_zoom: int = 0
+    """First WebMercatorQuad level with features."""
+
+    max_zoom: int = 18
+    """Last WebMercatorQuad level worth asking; clients overzoom beyond."""
+
+
+class PointCloudFile(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One COPC file of a point cloud layer."""
+
+    name: str
+    """File name in URLs, unique in the layer: LHD_FXX_0770_6278_PTS_LAMB93_IGN69.copc.laz."""
+
+    href: str
+    """Object key."""
+
+    size: int
+    """Bytes."""
+
+    points: int
+    """Number of points."""
+
+    bounds: tuple[float, float, float, float, float, float]
+    """Minimum x, y, z, maximum x, y, z in the CRS of the layer."""
+
+
+class PointCloudSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="points"):
+    """COPC files on the object store, which together are one cloud."""
+
+    files: tuple[PointCloudFile, ...]
+    """The files, sorted by name."""
+
+    crs: str
+    """Coordinate reference system, as authority:code or WKT; empty when unknown."""
+
+    point_format: int
+    """LAS point data record format: 6, 7 or 8."""
+
+    points: int
+    """Number of points in all files."""
+
+    dimensions: tuple[str, ...] = ()
+    """Names of the attributes of a point, as laspy names them."""
+
+    classes: dict[int, int] = {}
+    """Number of points by LAS classification code."""
+
+
+Source = RasterSource | VectorSource | PointCloudSource
+
+
+class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an engine needs to serve one offering, and nothing else."""
+
+    name: str
+    """Name in URLs: letters, digits, `_`, `-`, `.` and no more (see `check_layer_name`)."""
+
+    title: str
+    """What people read."""
+
+    offering: str
+    """Identifier of the offering; rights are granted on this."""
+
+    source: Source
+    """Where and how the data are stored."""
+
+    bbox: Bounds
+    """West, south, east, north in degrees (EPSG:4326)."""
+
+    sample: tuple[float, float]
+    """Longitude and latitude of a place that has data."""
+
+    version: str
+    """Changes whenever a tile may change; part of every ETag."""
+
+    abstract: str = ""
+    """A sentence or two on the data."""
+
+    max_age: int = 300
+    """How long a client may keep an answer without asking again, seconds."""
+
+    open: bool = True
+    """Served to everybody, without a key."""
+
+
+def kind_of(layer: PublishedLayer) -> Kind:
+    """Return the kind of a layer as the API names it."""
+    if isinstance(layer.source, RasterSource):
+        return "raster"
+    if isinstance(layer.source, VectorSource):
+        return "vector"
+    return "points"

@@ -1,0 +1,1 @@
+"""How the sides become running programs."""

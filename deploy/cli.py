@@ -1,0 +1,159 @@
+"""The command `geopf`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from core.errors import BadRequest, GeoplateformeError
+from core.settings import CoreSettings, read_settings
+from core.telemetry import configure_logging
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, and where help is."""
+        self.exit(2, f"geopf: {message} (see `{self.prog} --help`)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0 done, 1 refused or failed, 2 misused, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    for name in ("data", "host", "port"):
+        value = getattr(arguments, name, None)
+        if value is not None:
+            os.environ[f"GEOPF_{name.upper()}"] = str(value)
+    run: Command = arguments.run
+    try:
+        configure_logging(os.environ.get("GEOPF_LOG_LEVEL") or "WARNING")
+        return run(arguments)
+    except GeoplateformeError as error:
+        print(f"geopf: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("geopf: interrupted; nothing was published", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"geopf: {error.strerror or error}{where}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="geopf", description="Publish and serve geodata: tiles, LiDAR, terrain.")
+    parser.add_argument("--data", type=Path, help="data folder (GEOPF_DATA; default: ./data)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    ingest = commands.add_parser("ingest", help="publish files as a layer")
+    ingest.add_argument("kind", choices=("raster", "vector", "points"))
+    ingest.add_argument("files", nargs="+", metavar="FILE")
+    ingest.add_argument("--name", required=True, help="name of the layer in URLs")
+    ingest.add_argument("--title", default="", help="what people read (default: the name)")
+    ingest.add_argument("--abstract", default="", help="a sentence or two on the data")
+    ingest.add_argument("--crs", default="", help="CRS of the files when they do not say it, for instance EPSG:2154")
+    ingest.add_argument("--layer", default="", help="layer to take from a file that holds several")
+    ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
+    ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
+    ingest.set_defaults(run=_ingest)
+
+    layers = commands.add_parser("layers", help="list the layers")
+    layers.add_argument("--json", action="store_true", help="as JSON")
+    layers.set_defaults(run=_layers)
+
+    remove = commands.add_parser("remove", help="take a layer off and delete its data")
+    remove.add_argument("name", metavar="LAYER")
+    remove.set_defaults(run=_remove)
+
+    serve = commands.add_parser("serve", help="run the platform")
+    demo = commands.add_parser("demo", help="make a synthetic territory, publish it and run the platform")
+    demo.add_argument("--no-serve", action="store_true", help="stop when the layers are published")
+    demo.set_defaults(run=_demo)
+    for one in (serve, demo):
+        one.add_argument("--host", help="address to listen on (GEOPF_HOST; default: 127.0.0.1)")
+        one.add_argument("--port", type=_port, help="port to listen on (GEOPF_PORT; default: 8080)")
+    serve.set_defaults(run=_serve)
+
+    doctor = commands.add_parser("doctor", help="check versions, ports, storage and database")
+    doctor.set_defaults(run=_doctor)
+
+    bench = commands.add_parser("bench", help="measure ours and the peers side by side")
+    bench.add_argument("scenario", metavar="SCENARIO", nargs="?", default="")
+    bench.add_argument("--json", action="store_true", help="print one JSON document")
+    bench.add_argument("--peers", help="comma-separated names; default: all of the scenario")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65534):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65534)")
+    return int(text)
+
+
+def _ingest(arguments: argparse.Namespace) -> int:
+    from deploy.ingest import ingest_files
+
+    return ingest_files(
+        kind=arguments.kind,
+        name=arguments.name,
+        files=tuple(arguments.files),
+        title=arguments.title,
+        abstract=arguments.abstract,
+        crs=arguments.crs,
+        source_layer=arguments.layer,
+        replace=arguments.replace,
+        as_json=arguments.json,
+    )
+
+
+def _layers(arguments: argparse.Namespace) -> int:
+    from deploy.ingest import show_layers
+
+    return show_layers(as_json=arguments.json)
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from deploy.ingest import remove
+
+    return remove(arguments.name)
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from deploy.serve import serve
+
+    return serve()
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from deploy.demo import run_demo
+
+    return run_demo(serve_after=not arguments.no_serve)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from deploy.doctor import run_doctor
+
+    return run_doctor()
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    try:
+        from bench.run import main as run_bench
+    except ImportError as err:
+        raise BadRequest(
+            f"the bench needs {err.name}", "install the extra: pip install 'geoplateforme[bench]'"
+        ) from err
+    peers = tuple(name.strip() for name in arguments.peers.split(",") if name.strip()) if arguments.peers else None
+    return run_bench(
+        arguments.scenario, as_json=arguments.json, peers=peers, data=read_settings(CoreSettings).data.resolve()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Raster and vector tiles: the data plane of maps."""

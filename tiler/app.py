@@ -1,0 +1,37 @@
+"""The tile engine, ready to be composed into a program."""
+
+from core.cache import ByteCache
+from litestar.handlers import ASGIRouteHandler
+
+from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.listing import LayerGuide
+from core.storage import ObjectReader
+from core.table import LayerTable
+from tiler.coverage import offered_sets
+from tiler.pool import RenderPool
+from tiler.renderer import Renderer
+from tiler.routes.tiles import tiles_mount
+from tiler.samples import tile_samples
+from tiler.settings import TilerSettings
+from tiler.vector.source import VectorSources
+
+
+def create_tiler(
+    layers: LayerTable, store: ObjectReader, settings: TilerSettings
+) -> tuple[list[ASGIRouteHandler], RenderPool]:
+    """Build the routes of the tile engine and the pool that works for them; the caller closes the pool."""
+    pool = RenderPool(settings.render_threads, settings.render_queue)
+    cache: ByteCache[tuple[str, bool]] = ByteCache(settings.tile_cache_bytes)
+    vectors = VectorSources(store, settings.vector_cache_bytes)
+    return [tiles_mount(layers, Renderer(store, pool, cache, vectors))], pool
+
+
+GUIDE = LayerGuide(
+    tile_matrix_sets=lambda layer: offered_sets(layer.bbox) if _tiled(layer) else (),
+    samples=tile_samples,
+)
+"""What `/layers` tells of tiled layers."""
+
+
+def _tiled(layer: PublishedLayer) -> bool:
+    return isinstance(layer.source, RasterSource | VectorSource)

@@ -1,0 +1,1 @@
+"""Producers' rasters and vectors become what the tile engine serves."""

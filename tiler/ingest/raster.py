@@ -1,0 +1,206 @@
+"""Producers' rasters become one Cloud-Optimized GeoTIFF, aligned on the Web Mercator tiles."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from core.open_store import open_store
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.warp import transform
+
+from core.errors import InputRefused, StoreFull
+from core.job import JobSpec, Notice, Progress, Result
+from core.layer import Bounds, RasterSource
+from core.program import Emit
+from core.settings import CoreSettings, read_settings
+from core.storage import ObjectInfo, ObjectStore
+from tiler.ingest.raster_grid import MERCATOR, RasterGrid, choose_grid
+from tiler.ingest.raster_input import RasterInput, look_at
+from tiler.ingest.raster_mosaic import draw_mosaic
+from tiler.ingest.raster_profile import RasterProfile, choose_profile
+
+_DRAWN, _CLOUD_OPTIMIZED, _CHECKED = 0.55, 0.85, 0.95
+"""Share of the work that is done after each step."""
+
+_WIDE_LEVELS = 4
+"""Levels above the one where the layer is a tile wide that are still worth asking."""
+
+
+def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -> Result:
+    """Make one layer of any number of rasters.
+
+    Args:
+        spec: What to do.
+        emit: Told of progress and of what the producer should know.
+        store: Where the COG goes; None for the platform's own store.
+
+    Raises:
+        InputRefused: An input cannot be taken.
+        StoreFull: There is no room for the result.
+    """
+    emit(Progress(0.0, "looking at the files"))
+    inputs = tuple(look_at(path, spec.crs) for path in spec.inputs)
+    profile, grid = choose_profile(inputs), choose_grid(inputs)
+    for one in inputs:
+        _tell(one, spec, emit)
+    drawn, made = Path(spec.scratch) / "drawn.tif", Path(spec.scratch) / f"{spec.name}.tif"
+    draw_mosaic(inputs, grid, profile, drawn, lambda share: emit(Progress(share * _DRAWN, "drawing")))
+    _write_cog(drawn, made, grid, profile, emit)
+    drawn.unlink()
+    _check(made, lambda share: emit(Progress(_CLOUD_OPTIMIZED + share * (_CHECKED - _CLOUD_OPTIMIZED), "checking")))
+    emit(Progress(_CHECKED, "storing"))
+    key = f"{spec.prefix}/{spec.name}.tif"
+    info = asyncio.run(_store(store, key, made))
+    with rasterio.open(made) as dataset:
+        sample, rescale = _sample(dataset), _rescale(dataset, profile)
+    return Result(
+        source=RasterSource(
+            href=key,
+            bands=profile.bands,
+            dtype=profile.dtype,
+            nodata=profile.nodata,
+            rescale=rescale,
+            min_zoom=max(0, grid.zoom - grid.reductions - _WIDE_LEVELS),
+            max_zoom=grid.zoom,
+        ),
+        bbox=_union(inputs),
+        sample=sample,
+        srs="EPSG:3857",
+        size=info.size,
+        objects=(key,),
+    )
+
+
+def _tell(one: RasterInput, spec: JobSpec, emit: Emit) -> None:
+    name = Path(one.path).name
+    if one.gcps:
+        emit(Notice(f"{name} is placed by its ground control points with a least-squares affine"))
+    if spec.crs:
+        emit(Notice(f"{name} is taken to be in {spec.crs}, as declared"))
+
+
+def _write_cog(drawn: Path, made: Path, grid: RasterGrid, profile: RasterProfile, emit: Emit) -> None:
+    """Turn the drawn GeoTIFF into a COG of 256 px blocks with an overview for each reduction."""
+    options: dict[str, Any] = {
+        **profile.compression,
+        "BLOCKSIZE": 256,
+        "OVERVIEWS": "AUTO",
+        "OVERVIEW_COUNT": max(grid.reductions, 1),
+        "OVERVIEW_RESAMPLING": "NEAREST" if profile.resampling == "nearest" else "AVERAGE",
+        "SPARSE_OK": "YES",
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": 2,
+    }
+    with _heartbeat(made, drawn, emit):
+        try:
+            rasterio.shutil.copy(drawn, made, driver="COG", **options)
+        except RasterioError as err:
+            raise StoreFull(
+                f"the COG could not be written ({' '.join(str(err).split())[:200]})", "free disk space and try again"
+            ) from err
+
+
+class _heartbeat:  # noqa: N801 - reads as what it does in a `with`
+    """Tell twice a second that GDAL is still at work: it gives no progress of its own."""
+
+    def __init__(self, made: Path, drawn: Path, emit: Emit) -> None:
+        self._made, self._emit = made, emit
+        self._expected = max(drawn.stat().st_size, 1)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        beats = 0
+        while not self._ended.wait(0.5):
+            beats += 1
+            share = 1.0 - 1.0 / (1.0 + beats / 20.0)
+            self._emit(Progress(_DRAWN + share * (_CLOUD_OPTIMIZED - _DRAWN), "writing the COG and its overviews"))
+
+
+def _check(made: Path, on_progress: Callable[[float], None]) -> None:
+    """Read back every block: a full disk can go unnoticed while writing.
+
+    Raises:
+        StoreFull: A block is not there.
+    """
+    with rasterio.open(made) as dataset:
+        rows = range(0, dataset.height, 256)
+        try:
+            for done, row in enumerate(rows, start=1):
+                window = ((row, min(row + 256, dataset.height)), (0, dataset.width))
+                dataset.read(1, window=window)
+                if done % 8 == 0:
+                    on_progress(done / len(rows))
+        except RasterioError as err:
+            raise StoreFull(f"{made.name} was not written whole", "free disk space and try again") from err
+
+
+async def _store(store: ObjectStore | None, key: str, path: Path) -> ObjectInfo:
+    target = store if store is not None else open_store(read_settings(CoreSettings))
+    try:
+        return await target.put_file(key, path)
+    finally:
+        if store is None:
+            await target.close()
+
+
+def _small(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
+    """Return samples (bands, rows, cols), validity (rows, cols) and the reduction of a small view of the COG."""
+    factor = max(dataset.width, dataset.height) / 1024
+    shape = (max(1, round(dataset.height / max(factor, 1))), max(1, round(dataset.width / max(factor, 1))))
+    samples = dataset.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest)
+    return samples, dataset.dataset_mask(out_shape=shape) > 0, max(factor, 1)
+
+
+def _sample(dataset: DatasetReader) -> tuple[float, float]:
+    """Return longitude and latitude of the valid pixel nearest to the middle of the data.
+
+    Raises:
+        InputRefused: No pixel is valid.
+    """
+    _, valid, factor = _small(dataset, (1,))
+    rows, cols = np.nonzero(valid)
+    if rows.size == 0:
+        raise InputRefused("every pixel is missing", "check the nodata value and the mask of the files")
+    nearest = np.argmin((rows - rows.mean()) ** 2 + (cols - cols.mean()) ** 2)
+    x, y = dataset.transform @ ((cols[nearest] + 0.5) * factor, (rows[nearest] + 0.5) * factor)
+    (lon,), (lat,) = transform(MERCATOR, CRS.from_epsg(4326), [x], [y])
+    return lon, lat
+
+
+def _rescale(dataset: DatasetReader, profile: RasterProfile) -> tuple[float, float] | None:
+    """Return the values to show as black and white: the 2nd and 98th percentile, or all of a few classes."""
+    if profile.expands_palette or (profile.dtype == "uint8" and profile.count >= 3):
+        return None
+    samples, valid, _ = _small(dataset, profile.bands)
+    values = samples[:, valid].astype(np.float64)
+    if profile.dtype == "uint8":
+        highest = float(values.max())
+        return (0.0, max(highest, 1.0)) if highest < 32 else None
+    low, high = (float(value) for value in np.percentile(values, (2, 98)))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _union(inputs: tuple[RasterInput, ...]) -> Bounds:
+    return (
+        min(one.bbox[0] for one in inputs),
+        min(one.bbox[1] for one in inputs),
+        max(one.bbox[2] for one in inputs),
+        max(one.bbox[3] for one in inputs),
+    )

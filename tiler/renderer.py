@@ -1,0 +1,153 @@
+"""From a layer and a tile address to encoded bytes, by the cheapest way the engine has."""
+
+import time
+import zlib
+
+import msgspec
+from core.cache import ByteCache
+
+from core.errors import LayerNotFound, NotAcceptable
+from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.storage import ObjectReader
+from core.telemetry import PLANS
+from tiler.coverage import layer_limits
+from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
+from tiler.pool import RenderPool
+from tiler.raster import tile as raster_tile
+from tiler.vector import tile as vector_tile
+from tiler.vector.source import VectorSources
+
+RASTER_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+"""Media types of raster tiles by extension."""
+
+VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
+"""Media types of vector tiles by extension."""
+
+ENCODING = "1"
+"""Part of every ETag: changed whenever the engine encodes the same tile in another way."""
+
+
+class TileAddress(msgspec.Struct, frozen=True, gc=False):
+    """A tile that exists in its set and a format its layer has."""
+
+    layer: PublishedLayer
+    tms: TileMatrixSet
+    matrix: TileMatrix
+    col: int
+    row: int
+    extension: str
+    media_type: str
+
+    @property
+    def etag(self) -> str:
+        """Entity tag of the identity encoding, known before any read."""
+        return (
+            f'"{self.layer.version}-{ENCODING}-{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}.{self.extension}"'
+        )
+
+
+class EncodedTile(msgspec.Struct, frozen=True, gc=False):
+    """What goes out."""
+
+    data: bytes
+    """Empty when the tile has no data."""
+    plan: str
+    """How it was made: `cache`, `outside` or the name of a plan."""
+    seconds: float
+    """Time it took, waiting included."""
+
+
+def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str) -> TileAddress:
+    """Check a tile's address.
+
+    Raises:
+        LayerNotFound: The layer is a point cloud.
+        TileMatrixSetNotFound: There is no such set.
+        TileNotFound: The level, column or row does not exist in the set.
+        NotAcceptable: The layer has no tiles in this format.
+    """
+    types = RASTER_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
+    if not isinstance(layer.source, RasterSource | VectorSource):
+        raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
+    media_type = types.get(extension)
+    if media_type is None:
+        raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
+    tms = tile_matrix_set(tms_id)
+    matrix = tile_matrix(tms, z)
+    col, row = _index(x), _index(y)
+    tile_bounds(matrix, col, row)
+    return TileAddress(layer, tms, matrix, col, row, extension, media_type)
+
+
+class Renderer:
+    """Makes tiles, keeps the encoded ones in memory, and makes each of them once at a time."""
+
+    def __init__(
+        self, store: ObjectReader, pool: RenderPool, cache: ByteCache[tuple[str, bool]], vectors: VectorSources
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._cache = cache
+        self._vectors = vectors
+
+    async def tile(self, wanted: TileAddress, *, gzipped: bool = False) -> EncodedTile:
+        """Return one tile.
+
+        Args:
+            wanted: Its checked address.
+            gzipped: Compress it (vector tiles; images gain nothing).
+
+        Raises:
+            BadSource: The stored file is missing or damaged.
+            Unavailable: Too many tiles are being made, or the store does not answer.
+        """
+        start = time.perf_counter()
+        limits = layer_limits(wanted.layer.bbox, wanted.tms.id, wanted.matrix.id)
+        if limits is None or not limits.holds(wanted.col, wanted.row):
+            return self._done(b"", "outside", start)
+        key = (wanted.etag, gzipped)
+        made: list[str] = []
+
+        async def make() -> bytes:
+            data, plan = await self._make(wanted)
+            made.append(plan)
+            return await self._pool.run(_gzip, data) if gzipped and data else data
+
+        data = await self._cache.get(key, make)
+        return self._done(data, made[0] if made else "cache", start)
+
+    async def _make(self, wanted: TileAddress) -> tuple[bytes, str]:
+        bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
+        source = wanted.layer.source
+        if isinstance(source, RasterSource):
+            image = await self._pool.run(
+                raster_tile.render_tile,
+                self._store.location(source.href),
+                source,
+                bounds=bounds,
+                crs=wanted.tms.crs,
+                size=wanted.matrix.tile_size,
+                extension=wanted.extension,
+            )
+            return image or b"", raster_tile.PLAN
+        assert isinstance(source, VectorSource)
+        vectors = await self._vectors.get(source)
+        encoded = await self._pool.run(
+            vector_tile.encode_tile, vectors, wanted.layer.name, bounds=bounds, crs=wanted.tms.crs
+        )
+        return encoded, vector_tile.PLAN
+
+    @staticmethod
+    def _done(data: bytes, plan: str, start: float) -> EncodedTile:
+        PLANS.labels(plan).inc()
+        return EncodedTile(data, plan, time.perf_counter() - start)
+
+
+def _gzip(data: bytes) -> bytes:
+    compressor = zlib.compressobj(5, zlib.DEFLATED, 31)
+    return compressor.compress(data) + compressor.flush()
+
+
+def _index(text: str) -> int:
+    """Return a column or row; anything but a short run of ASCII digits is outside every matrix."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else -1

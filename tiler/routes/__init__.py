@@ -1,0 +1,1 @@
+"""What the tile engine answers over HTTP."""

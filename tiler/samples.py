@@ -1,0 +1,24 @@
+"""Where a visitor may begin with a tiled layer."""
+
+from core.layer import PublishedLayer, RasterSource, VectorSource
+from tiler.coverage import sample_tile
+
+
+def preferred_extension(layer: PublishedLayer) -> str:
+    """Return the format a map should ask: WebP for imagery, PNG for values, MVT for vectors."""
+    if isinstance(layer.source, RasterSource):
+        return "webp" if len(layer.source.bands) == 3 else "png"
+    return "mvt"
+
+
+def tile_samples(layer: PublishedLayer) -> tuple[str, ...]:
+    """Return paths on this server that answer with data: the description, a detailed tile and a wide one."""
+    if not isinstance(layer.source, RasterSource | VectorSource):
+        return ()
+    extension = preferred_extension(layer)
+    low, high = layer.source.min_zoom, layer.source.max_zoom
+    tiles = dict.fromkeys(sample_tile(layer, zoom) for zoom in (high, (low + high + 1) // 2))
+    return (
+        f"/tiles/{layer.name}/PM/tilejson.json",
+        *(f"/tiles/{layer.name}/PM/{z}/{x}/{y}.{extension}" for z, x, y in tiles),
+    )

@@ -1,0 +1,21 @@
+"""Settings of the tile engine."""
+
+import os
+
+import msgspec
+
+
+class TilerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of the tile engine; each is set by `GEOPF_<FIELD>`."""
+
+    tile_cache_bytes: int = 256 << 20
+    """Encoded tiles kept in memory, bytes."""
+
+    vector_cache_bytes: int = 1 << 30
+    """Vector files kept in memory, bytes."""
+
+    render_threads: int = max(2, os.cpu_count() or 2)
+    """Threads that make tiles."""
+
+    render_queue: int = 256
+    """Tiles that may wait for a thread; one more is refused with 503 and Retry-After."""

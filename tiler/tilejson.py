@@ -1,0 +1,77 @@
+"""TileJSON 3.0 of a layer in one tile matrix set."""
+
+import msgspec
+
+from core.layer import Bounds, PublishedLayer, RasterSource, VectorSource
+from tiler.matrix import TileMatrixSet
+from tiler.samples import preferred_extension
+
+
+class VectorLayer(msgspec.Struct, frozen=True):
+    """TileJSON 3.0, clause 3.3 `vector_layers`."""
+
+    id: str
+    fields: dict[str, str]
+    description: str
+    minzoom: int
+    maxzoom: int
+
+
+class TileJson(msgspec.Struct, frozen=True, omit_defaults=True):
+    """TileJSON 3.0.0, the keys we give."""
+
+    tilejson: str
+    tiles: tuple[str, ...]
+    name: str
+    description: str
+    bounds: Bounds
+    center: tuple[float, float, int]
+    minzoom: int
+    maxzoom: int
+    scheme: str
+    version: str
+    vector_layers: tuple[VectorLayer, ...] | None = None
+    tile_matrix_set: str = ""
+    """Ours: identifier of the set when it is not Web Mercator."""
+    crs: str = ""
+    """Ours: its CRS."""
+
+
+def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str) -> TileJson:
+    """Describe a layer's tiles.
+
+    Zooms are those of the source for Web Mercator, all levels for other sets.
+
+    Args:
+        layer: A raster or vector layer.
+        tms: The set asked for.
+        base_url: Scheme and authority of this server, without a slash at the end.
+    """
+    source = layer.source
+    assert isinstance(source, RasterSource | VectorSource)
+    mercator = tms.crs == "EPSG:3857"
+    low, high = (source.min_zoom, source.max_zoom) if mercator else (0, len(tms.matrices) - 1)
+    extension = preferred_extension(layer)
+    return TileJson(
+        tilejson="3.0.0",
+        tiles=(f"{base_url}/tiles/{layer.name}/{tms.id}/{{z}}/{{x}}/{{y}}.{extension}",),
+        name=layer.title,
+        description=layer.abstract,
+        bounds=layer.bbox,
+        center=(*layer.sample, high - 1 if high > low else high),
+        minzoom=low,
+        maxzoom=high,
+        scheme="xyz",
+        version="1.0.0",
+        vector_layers=_vector_layers(layer, source, low, high),
+        tile_matrix_set="" if mercator else tms.id,
+        crs="" if mercator else tms.crs,
+    )
+
+
+def _vector_layers(
+    layer: PublishedLayer, source: RasterSource | VectorSource, low: int, high: int
+) -> tuple[VectorLayer, ...] | None:
+    if not isinstance(source, VectorSource):
+        return None
+    return (VectorLayer(id=layer.name, fields=source.fields, description=layer.title, minzoom=low, maxzoom=high),)
