@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import HttpMethod, MediaType, Request, Response, route
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 from prometheus_client import generate_latest
@@ -55,8 +55,8 @@ def _answer_ours(_: Request[Any, Any, Any], error: GeoplateformeError) -> Respon
     return Response(body, status_code=status, headers=headers, media_type=media_type)
 
 
-def _answer_litestar(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    detail = error.detail
+def _answer_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    detail = f"nothing is at {request.url.path[:200]!r}" if isinstance(error, NotFoundException) else error.detail
     if error.extra:
         detail += ": " + msgspec.json.encode(error.extra, enc_hook=str).decode()
     return _problem(error.status_code, type(error).__name__.removesuffix("Exception"), detail, error.headers or {})

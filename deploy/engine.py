@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 
 from core.app import EXCEPTION_HANDLERS, health_routes
+from core.dispatch import Dispatcher
 from core.follow import Follower
 from core.listing import listing_route
 from core.open_store import open_store
@@ -17,7 +18,7 @@ from core.telemetry import LAYERS, REVISION, configure_logging
 from deploy.gateway import Gateway
 from deploy.lifeline import die_with_parent
 from deploy.settings import ServeSettings
-from deploy.site import load_site, site_mount
+from deploy.site import load_site, site_app
 from pointcloud.app import GUIDE as POINTS_GUIDE
 from pointcloud.app import create_points
 from tiler.app import GUIDE as TILES_GUIDE
@@ -27,7 +28,7 @@ from tiler.settings import TilerSettings
 _log = logging.getLogger(__name__)
 
 
-def create_app() -> Litestar:
+def create_app() -> Dispatcher:
     """Build the engine from the environment; granian calls this in each worker."""
     die_with_parent()
     settings, serve = read_settings(CoreSettings), read_settings(ServeSettings)
@@ -55,17 +56,16 @@ def create_app() -> Litestar:
             pool.close()
             _log.info("engine stopped")
 
-    return Litestar(
+    routed = Litestar(
         route_handlers=[
-            *tiles,
             *create_points(table, store),
             listing_route(table, {"raster": TILES_GUIDE, "vector": TILES_GUIDE, "points": POINTS_GUIDE}),
             *health_routes(lambda: "" if follower.ready else "no publication was read yet"),
-            gateway.mount(),
-            site_mount(load_site(serve.site)),
         ],
         lifespan=[lifespan],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,
     )
+    site = load_site(serve.site)
+    return Dispatcher({"tiles": tiles, "api": gateway}, site, site_app(site), routed)

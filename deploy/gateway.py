@@ -8,13 +8,9 @@ import logging
 from collections.abc import AsyncIterator
 
 import aiohttp
-from litestar import asgi
-from litestar.enums import ScopeType
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Scope, Send
 from yarl import URL
 
-from core.asgi import answer_error
 from core.errors import Unavailable
 
 _HOP_BY_HOP = frozenset(
@@ -44,29 +40,17 @@ class Gateway:
         self._base = f"http://{host}:{port}"
         self._session: aiohttp.ClientSession | None = None
 
-    def mount(self) -> ASGIRouteHandler:
-        """Return the mount of `/api`."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on.
 
-        @asgi("/api", is_mount=True, copy_scope=True)
-        async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP:
-                return
-            started = False
-
-            async def watched(message: Message) -> None:
-                nonlocal started
-                started = True
-                await send(message)
-
-            try:
-                await self._pass_on(scope, receive, watched)
-            except (aiohttp.ClientError, TimeoutError) as err:
-                _log.warning("control plane does not answer", extra={"reason": str(err), "path": scope["path"]})
-                if started:
-                    raise
-                await answer_error(send, Unavailable("the control plane does not answer", "try again shortly"))
-
-        return pass_on
+        Raises:
+            Unavailable: The upstream does not answer.
+        """
+        try:
+            await self._pass_on(scope, receive, send)  # type: ignore[arg-type]
+        except (aiohttp.ClientError, TimeoutError) as err:
+            _log.warning("the control plane does not answer", extra={"reason": str(err), "path": scope["path"]})
+            raise Unavailable("the control plane does not answer", "try again shortly") from err
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,13 +5,9 @@ import mimetypes
 from pathlib import Path
 
 import msgspec
-from litestar import asgi
-from litestar.enums import ScopeType
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from core.asgi import answer, answer_error, answer_wrong_method, header
-from core.errors import NotFound
+from core.asgi import answer, answer_wrong_method, header
 from core.http import etag_matches
 
 _TYPES = {
@@ -50,28 +46,21 @@ def load_site(folder: Path) -> dict[str, SiteFile]:
     return files
 
 
-def site_mount(files: dict[str, SiteFile]) -> ASGIRouteHandler:
-    """Return the mount at `/` that answers what no other route does."""
+def site_app(files: dict[str, SiteFile]) -> ASGIApp:
+    """Return the application that answers the paths of `files`."""
 
-    @asgi("/", is_mount=True, copy_scope=False)
     async def serve_site(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
-        if scope["type"] != ScopeType.HTTP:
+        method: str = scope["method"]  # type: ignore[typeddict-item]
+        if method not in {"GET", "HEAD"}:
+            await answer_wrong_method(send, method)
             return
-        head = scope["method"] == "HEAD"
-        if scope["method"] not in {"GET", "HEAD"}:
-            await answer_wrong_method(send, scope["method"])
-            return
-        file = files.get(scope["path"].rstrip("/") or "/")
-        if file is None:
-            path = scope["path"][:200]
-            await answer_error(send, NotFound(f"nothing is at {path!r}", "GET /layers lists the layers"), head=head)
-            return
+        file = files[scope["path"]]
         headers = {"etag": file.etag, "cache-control": file.cache_control}
-        if etag_matches(header(scope, b"if-none-match"), file.etag):
+        if etag_matches(header(scope, b"if-none-match"), file.etag):  # type: ignore[arg-type]
             await answer(send, 304, headers)
             return
         headers["content-type"] = file.media_type
-        await answer(send, 200, headers, file.data, head=head)
+        await answer(send, 200, headers, file.data, head=method == "HEAD")
 
     return serve_site
 

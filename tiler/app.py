@@ -1,7 +1,7 @@
 """The tile engine, ready to be composed into a program."""
 
 from core.cache import ByteCache
-from litestar.handlers import ASGIRouteHandler
+from litestar.types import ASGIApp
 
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from core.listing import LayerGuide
@@ -10,20 +10,18 @@ from core.table import LayerTable
 from tiler.coverage import offered_sets
 from tiler.pool import RenderPool
 from tiler.renderer import Renderer
-from tiler.routes.tiles import tiles_mount
+from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
 from tiler.settings import TilerSettings
 from tiler.vector.source import VectorSources
 
 
-def create_tiler(
-    layers: LayerTable, store: ObjectReader, settings: TilerSettings
-) -> tuple[list[ASGIRouteHandler], RenderPool]:
-    """Build the routes of the tile engine and the pool that works for them; the caller closes the pool."""
+def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSettings) -> tuple[ASGIApp, RenderPool]:
+    """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[tuple[str, bool]] = ByteCache(settings.tile_cache_bytes)
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return [tiles_mount(layers, Renderer(store, pool, cache, vectors))], pool
+    return tiles_app(layers, Renderer(store, pool, cache, vectors)), pool
 
 
 GUIDE = LayerGuide(

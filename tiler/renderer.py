@@ -6,7 +6,7 @@ import zlib
 import msgspec
 from core.cache import ByteCache
 
-from core.errors import LayerNotFound, NotAcceptable
+from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from core.storage import ObjectReader
 from core.telemetry import PLANS
@@ -64,12 +64,15 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         LayerNotFound: The layer is a point cloud.
         TileMatrixSetNotFound: There is no such set.
         TileNotFound: The level, column or row does not exist in the set.
+        BadRequest: No tile has this format.
         NotAcceptable: The layer has no tiles in this format.
     """
     types = RASTER_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
     if not isinstance(layer.source, RasterSource | VectorSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     media_type = types.get(extension)
+    if extension not in RASTER_TYPES and extension not in VECTOR_TYPES:
+        raise BadRequest(f".{extension[:20]} is not a tile format", f"use .{' or .'.join(types)}")
     if media_type is None:
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
     tms = tile_matrix_set(tms_id)

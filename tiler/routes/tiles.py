@@ -1,8 +1,4 @@
-"""`/tiles/{layer}/{tms}/{z}/{x}/{y}.{ext}` and `/tiles/{layer}/{tms}/tilejson.json`, on bare ASGI.
-
-Tiles are asked at high rates: a mounted ASGI function costs a third less than a
-routed handler (measured: 43 against 62 µs a request).
-"""
+"""`/tiles/{layer}/{tms}/{z}/{x}/{y}.{ext}` and `/tiles/{layer}/{tms}/tilejson.json`, on bare ASGI."""
 
 import logging
 import time
@@ -10,12 +6,9 @@ import zlib
 from urllib.parse import unquote
 
 import msgspec
-from litestar import asgi
-from litestar.enums import ScopeType
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from core.asgi import answer, answer_error, answer_preflight, answer_wrong_method, header
+from core.asgi import answer, answer_preflight, answer_wrong_method, header
 from core.errors import BadRequest, GeoplateformeError, LayerNotFound
 from core.http import etag_matches, status_of
 from core.layer import PublishedLayer, RasterSource, VectorSource
@@ -30,27 +23,24 @@ PATHS = "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|mvt} or 
 _log = logging.getLogger(__name__)
 
 
-def tiles_mount(layers: LayerTable, renderer: Renderer) -> ASGIRouteHandler:
-    """Return the mount that answers tiles.
+def tiles_app(layers: LayerTable, renderer: Renderer) -> ASGIApp:
+    """Return the application that answers everything under `/tiles`.
 
     Args:
         layers: What is published.
         renderer: Makes the tiles.
     """
 
-    @asgi("/tiles", is_mount=True, copy_scope=False)
     async def serve_tiles(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         start = time.perf_counter()
-        if scope["type"] != ScopeType.HTTP:
-            return
         status, sent = 500, 0
         try:
-            status, sent = await _serve(scope, send, layers, renderer)
+            status, sent = await _serve(scope, send, layers, renderer)  # type: ignore[arg-type]
         except GeoplateformeError as error:
             status = status_of(type(error))
             if status >= 500:
                 _log.warning("tile failed", extra={"path": scope["path"], "status": status, "reason": str(error)})
-            await answer_error(send, error, head=scope["method"] == "HEAD")
+            raise
         finally:
             REQUESTS.labels("tiles", status).inc()
             SENT_BYTES.labels("tiles").inc(sent)
