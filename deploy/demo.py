@@ -69,7 +69,7 @@ def _path(kind: type, value: object) -> object:
 
 
 def _welcome(base_url: str, territory: Territory, seconds: float) -> None:
-    names = {layer.kind: layer.name for layer in reversed(territory.layers)}
+    names: dict[str, str] = {layer.kind: layer.name for layer in reversed(territory.layers)}
     lines = [
         f"\nThe demo is up after {seconds:.0f} s:\n",
         f"  map and 3D view    {base_url}/",

@@ -13,7 +13,8 @@ import msgspec
 
 from control.db.embedded import running_url
 from control.db.pool import open_pool
-from control.settings import ControlSettings
+from control.db.programs import find_programs
+from control.settings import ControlSettings, postgres_folder
 from core.errors import GeoplateformeError
 from core.open_store import open_store
 from core.settings import CoreSettings, read_settings
@@ -112,8 +113,7 @@ def _data() -> Finding:
 
 def _ports() -> Finding:
     where = read_settings(ServeSettings)
-    data = read_settings(CoreSettings).data
-    if running_url(data / "postgres") and _answers(where):
+    if _answers(where):
         return Finding("ports", fine=True, told=f"the platform runs on port {where.port}")
     check_port(where.host, where.port, "GEOPF_PORT")
     check_port(*where.control_address, "GEOPF_CONTROL_PORT")
@@ -148,11 +148,9 @@ def _storage() -> Finding:
 
 
 def _database() -> Finding:
-    url = read_settings(ControlSettings).database_url or running_url(read_settings(CoreSettings).data / "postgres")
+    url = read_settings(ControlSettings).database_url or running_url(postgres_folder(read_settings(CoreSettings).data))
     if not url:
-        from control.db.embedded import find_binaries
-
-        return Finding("database", fine=True, told=f"embedded, not running now ({find_binaries()})")
+        return Finding("database", fine=True, told=f"embedded, not running now ({find_programs().folder})")
 
     async def probe() -> str:
         async with open_pool(url) as pool:

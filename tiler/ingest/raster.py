@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
-from core.open_store import open_store
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -20,6 +19,7 @@ from rasterio.warp import transform
 from core.errors import InputRefused, StoreFull
 from core.job import JobSpec, Notice, Progress, Result
 from core.layer import Bounds, RasterSource
+from core.open_store import open_store
 from core.program import Emit
 from core.settings import CoreSettings, read_settings
 from core.storage import ObjectInfo, ObjectStore

@@ -1,5 +1,6 @@
 """A producer's raster: opened, looked at, and refused with a reason where it cannot be taken."""
 
+import warnings
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,7 @@ import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.transform import array_bounds
 from rasterio.warp import transform_bounds
@@ -52,7 +53,9 @@ def open_dataset(path: str) -> DatasetReader:
     if not Path(path).is_file():
         raise InputRefused(f"{path} is not a file", "give the path of a raster")
     try:
-        return rasterio.open(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `look_at` says it better
+            return rasterio.open(path)
     except (RasterioError, ValueError) as err:
         raise InputRefused(
             f"{name} cannot be read as a raster ({_one_line(err)})", "see `gdalinfo` for its state"

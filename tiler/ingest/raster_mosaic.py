@@ -66,7 +66,7 @@ def draw_mosaic(
         "bigtiff": "IF_SAFER",
     }
     with (
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS="2", GDAL_CACHEMAX=256),
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS="2", GDAL_CACHEMAX=256 << 20),
         rasterio.open(target, "w", **creation) as output,
         ExitStack() as opened,
     ):

@@ -1,0 +1,84 @@
+"""A cache of bytes, bounded in bytes, that computes each value once at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+import msgspec
+from cachetools import LRUCache
+
+K = TypeVar("K", bound=Hashable)
+
+
+class CacheCounts(msgspec.Struct):
+    """What a cache did since it was made."""
+
+    hits: int = 0
+    """Calls answered from memory."""
+    misses: int = 0
+    """Calls that computed a value or waited for one being computed."""
+    evictions: int = 0
+    """Values dropped to make room."""
+
+
+class ByteCache(Generic[K]):
+    """Least recently used values, at most `capacity_bytes` of them; belongs to one event loop.
+
+    A value larger than the whole cache is returned and not kept. Failures are not kept.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.counts = CacheCounts()
+        self._kept = _Counting(capacity_bytes, self.counts)
+        self._pending: dict[K, asyncio.Task[bytes]] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes kept at this moment."""
+        return int(self._kept.currsize)
+
+    async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return the value of `key`, computing it at most once at a time.
+
+        A caller that goes away does not cancel the work the others wait for; the
+        error of a computation reaches every caller that waited for it.
+        """
+        kept = self._kept.get(key)
+        if kept is not None:
+            self.counts.hits += 1
+            return kept
+        self.counts.misses += 1
+        task = self._pending.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._fill(key, compute))
+            self._pending[key] = task
+            task.add_done_callback(_look_at_error)
+        return await asyncio.shield(task)
+
+    async def _fill(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
+        try:
+            value = await compute()
+        finally:
+            del self._pending[key]
+        if len(value) <= self._kept.maxsize:
+            self._kept[key] = value
+        return value
+
+
+class _Counting(LRUCache[Hashable, bytes]):
+    """An LRU cache weighted by length that counts what it drops."""
+
+    def __init__(self, capacity: int, counts: CacheCounts) -> None:
+        super().__init__(capacity, getsizeof=len)
+        self._counts = counts
+
+    def popitem(self) -> tuple[Hashable, bytes]:
+        """Drop the least recently used value."""
+        self._counts.evictions += 1
+        return super().popitem()
+
+
+def _look_at_error(task: asyncio.Task[bytes]) -> None:
+    """Take note of a failure, so that one nobody waits for any more is not reported as forgotten."""
+    if not task.cancelled():
+        task.exception()

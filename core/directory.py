@@ -1,0 +1,229 @@
+"""The object store as a folder: one file an object, under its own name, so that any GIS opens it."""
+
+import asyncio
+import errno
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import ObjectNotFound, PreconditionFailed, RangeNotSatisfiable, StoreFull, Unavailable
+from core.storage import ObjectInfo, StoredObject, check_key
+
+INLINE_BYTES = 256 * 1024
+"""Reads up to this length happen on the event loop: from the page cache they cost less than a thread hop."""
+
+_INCOMING = ".incoming"
+"""Folder of files being written, in the same filesystem as the objects; no key may begin with it."""
+
+_STALE_S = 24 * 3600.0
+"""Age after which a file being written belongs to nobody."""
+
+_MOVES = 20
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+
+
+class DirectoryStore:
+    """Objects as files under a root folder.
+
+    A file is written aside and moved into place, so a reader sees the old object or
+    the new one. The ETag is made of inode, time and length, which a move always changes.
+    A key that is a folder of other keys cannot be an object too: writing it is refused.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._incoming = self._root / _INCOMING
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        _forget_stale(self._incoming)
+
+    def location(self, key: str) -> str:
+        """Return the absolute path of an object."""
+        return str(self._path(key))
+
+    async def head(self, key: str) -> ObjectInfo:
+        """Return size and ETag of an object."""
+        with self._open(key) as descriptor:
+            return _info(key, os.fstat(descriptor))
+
+    async def get(self, key: str, *, if_none_match: str = "") -> StoredObject | None:
+        """Return an object, or None when its ETag still equals `if_none_match`."""
+        with self._open(key) as descriptor:
+            info = _info(key, os.fstat(descriptor))
+            if if_none_match == info.etag:
+                return None
+            return StoredObject(info, await _read(descriptor, 0, info.size))
+
+    async def get_range(self, key: str, offset: int, length: int, *, if_match: str = "") -> bytes:
+        """Return `length` bytes from `offset`, fewer when the object ends before."""
+        with self._open(key) as descriptor:
+            info = _info(key, os.fstat(descriptor))
+            if if_match and if_match != info.etag:
+                raise PreconditionFailed(f"{key} has changed")
+            if offset >= info.size:
+                raise RangeNotSatisfiable(f"{key} ends at byte {info.size}, before {offset}", size=info.size)
+            return await _read(descriptor, offset, min(length, info.size - offset))
+
+    async def put(self, key: str, data: bytes) -> ObjectInfo:
+        """Store `data` under `key`, replacing what was there."""
+        target = self._path(key)
+        if len(data) <= INLINE_BYTES:
+            return self._write(key, target, lambda path: path.write_bytes(data))
+        return await asyncio.to_thread(self._write, key, target, lambda path: path.write_bytes(data))
+
+    async def put_file(self, key: str, path: Path) -> ObjectInfo:
+        """Store a copy of a local file under `key`."""
+        return await asyncio.to_thread(self._write, key, self._path(key), lambda made: shutil.copyfile(path, made))
+
+    async def delete(self, key: str) -> None:
+        """Remove an object and the folders it leaves empty."""
+        path = self._path(key)
+        try:
+            path.unlink()
+        except OSError as err:
+            if err.errno not in _ABSENT:
+                raise _unavailable(err) from err
+            return
+        for folder in path.parents:
+            if folder == self._root:
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+
+    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """Yield the objects whose key begins with `prefix`, sorted by key."""
+        for key, status in await asyncio.to_thread(lambda: list(self._walk(prefix))):
+            yield _info(key, status)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _path(self, key: str) -> Path:
+        check_key(key)
+        if key.split("/", 1)[0] == _INCOMING:
+            msg = f"{key!r} begins with {_INCOMING}, which the store keeps for itself"
+            raise ValueError(msg)
+        return self._root / key
+
+    @contextmanager
+    def _open(self, key: str) -> Iterator[int]:
+        try:
+            descriptor = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as err:
+            if err.errno in _ABSENT:
+                raise ObjectNotFound(f"nothing is stored under {key}") from None
+            raise _unavailable(err) from err
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ObjectNotFound(f"nothing is stored under {key}")
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _write(self, key: str, target: Path, fill: Callable[[Path], object]) -> ObjectInfo:
+        """Fill a file aside, make it durable and move it into place."""
+        try:
+            handle, name = tempfile.mkstemp(dir=self._incoming)
+        except OSError as err:
+            raise _write_error(key, err) from err
+        aside = Path(name)
+        try:
+            fill(aside)
+            os.fsync(handle)
+            os.fchmod(handle, 0o644)
+            _move(aside, target)
+            return _info(key, os.fstat(handle))
+        except OSError as err:
+            raise _write_error(key, err) from err
+        finally:
+            os.close(handle)
+            aside.unlink(missing_ok=True)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield keys and states below the folder of `prefix`, in the order of the keys' UTF-8 bytes."""
+        folder = prefix.rpartition("/")[0]
+        found = []
+        for place, folders, files in os.walk(self._root / folder):
+            if Path(place) == self._root:
+                folders[:] = [name for name in folders if name != _INCOMING]
+            for name in files:
+                path = Path(place) / name
+                key = path.relative_to(self._root).as_posix()
+                if key.startswith(prefix):
+                    found.append((key, path))
+        for key, path in sorted(found, key=lambda pair: pair[0].encode()):
+            try:
+                yield key, path.stat()
+            except FileNotFoundError:
+                continue
+
+
+def _move(aside: Path, target: Path) -> None:
+    """Move a file into place; a concurrent delete may take the emptied folder away in between."""
+    for _ in range(_MOVES):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            aside.replace(target)
+        except FileNotFoundError:
+            continue
+        return
+    raise OSError(errno.EBUSY, "the folder is removed again and again", str(target.parent))
+
+
+async def _read(descriptor: int, offset: int, length: int) -> bytes:
+    if length <= INLINE_BYTES:
+        return os.pread(descriptor, length, offset)
+    duplicate = os.dup(descriptor)
+    return await asyncio.to_thread(_read_and_close, duplicate, offset, length)
+
+
+def _read_and_close(descriptor: int, offset: int, length: int) -> bytes:
+    """Read all of a stretch: one pread gives 2 GiB at most."""
+    try:
+        pieces, end = [], offset + length
+        while offset < end:
+            piece = os.pread(descriptor, min(end - offset, 1 << 30), offset)
+            if not piece:
+                break
+            pieces.append(piece)
+            offset += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    etag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
+    return ObjectInfo(key=key, size=status.st_size, etag=etag)
+
+
+def _write_error(key: str, error: OSError) -> StoreFull | Unavailable | ValueError:
+    if error.errno in _FULL:
+        return StoreFull(f"no room left to store {key} ({error.strerror})", "free disk space or raise the quota")
+    if error.errno in {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}:
+        return ValueError(f"{key!r} cannot be an object: a folder of keys and an object would have one name")
+    return _unavailable(error)
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the object store cannot be used ({error.strerror}: {error.filename})", "check GEOPF_STORAGE_URL"
+    )
+
+
+def _forget_stale(incoming: Path) -> None:
+    oldest = time.time() - _STALE_S
+    for path in incoming.iterdir():
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+        except OSError:
+            continue

@@ -1,0 +1,1 @@
+"""Vector layers: from a GeoParquet file to vector tiles."""
