@@ -51,7 +51,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 def encode_part(kind: str, content: object) -> tuple[PartReference, bytes]:
     """Encode one part and the reference that names it."""
-    data = msgspec.msgpack.encode(content, order="deterministic")
+    data = msgspec.msgpack.encode(content)
     digest = hashlib.sha256(data).hexdigest()
     return PartReference(kind=kind, key=f"published/{kind}-{digest}.msgpack", digest=digest, size=len(data)), data
 

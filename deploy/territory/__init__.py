@@ -1,0 +1,1 @@
+"""The synthetic territory of the demo: one truth from which every product derives."""
