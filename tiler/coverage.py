@@ -46,10 +46,14 @@ def layer_limits(bbox: Bounds, tms_id: str, matrix_id: str) -> TileLimits | None
 def offered_sets(bbox: Bounds) -> tuple[str, ...]:
     """Return the sets whose CRS is meant for the place, PM first.
 
-    A set is offered when the area of use of its CRS meets the box. Others answer
-    too when they are asked for.
+    A set is offered when the area of use of its CRS meets the box and its finest
+    level reaches it. Others answer too when they are asked for.
     """
-    names = [tms.id for tms in tile_matrix_sets().values() if _meets(_area(tms.crs), bbox)]
+    names = [
+        tms.id
+        for tms in tile_matrix_sets().values()
+        if _meets(_area(tms.crs), bbox) and layer_limits(bbox, tms.id, tms.matrices[-1].id) is not None
+    ]
     first = [name for name in ("PM", "WebMercatorQuad", "WGS84G") if name in names]
     return (*first, *sorted(set(names) - set(first)))
 

@@ -1,42 +1,21 @@
 """core.asgi: whole answers on the bare interface."""
 
 from core.asgi import answer, answer_preflight, answer_wrong_method, header
-
-
-class Wire:
-    """Collects what an application sends."""
-
-    def __init__(self):
-        self.messages = []
-
-    async def __call__(self, message):
-        self.messages.append(message)
-
-    @property
-    def status(self):
-        return self.messages[0]["status"]
-
-    @property
-    def headers(self):
-        return dict(self.messages[0]["headers"])
-
-    @property
-    def body(self):
-        return b"".join(message["body"] for message in self.messages[1:])
+from tests.wire import Wire
 
 
 async def test_an_answer_has_its_length_and_is_open_to_all_origins():
     wire = Wire()
     await answer(wire, 200, {"content-type": "text/plain"}, b"hello")
-    assert wire.headers[b"content-length"] == b"5"
-    assert wire.headers[b"access-control-allow-origin"] == b"*"
+    assert wire.headers["content-length"] == "5"
+    assert wire.headers["access-control-allow-origin"] == "*"
     assert wire.body == b"hello"
 
 
 async def test_head_has_the_length_and_no_content():
     wire = Wire()
     await answer(wire, 200, {}, b"hello", head=True)
-    assert wire.headers[b"content-length"] == b"5"
+    assert wire.headers["content-length"] == "5"
     assert wire.body == b""
 
 
@@ -44,21 +23,21 @@ async def test_204_and_304_have_no_content_length():
     for status in (204, 304):
         wire = Wire()
         await answer(wire, status, {"etag": '"a"'})
-        assert b"content-length" not in wire.headers
+        assert "content-length" not in wire.headers
 
 
 async def test_a_preflight_allows_range():
     wire = Wire()
     await answer_preflight(wire)
     assert wire.status == 204
-    assert b"Range" in wire.headers[b"access-control-allow-headers"]
+    assert "Range" in wire.headers["access-control-allow-headers"]
 
 
 async def test_a_wrong_method_is_told_the_right_ones():
     wire = Wire()
     await answer_wrong_method(wire, "DELETE")
     assert wire.status == 405
-    assert wire.headers[b"allow"] == b"GET, HEAD, OPTIONS"
+    assert wire.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_several_lines_of_a_header_are_one_list():
