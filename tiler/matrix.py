@@ -167,18 +167,6 @@ def tile_limits(matrix: TileMatrix, bounds: Bounds) -> TileLimits | None:
     )
 
 
-def set_bounds(tms: TileMatrixSet) -> Bounds:
-    """Return west, south, east, north of the finest level, CRS of the set."""
-    matrix = tms.matrices[-1]
-    side = matrix.tile_size * matrix.cell_size
-    return (
-        matrix.origin_x,
-        matrix.origin_y - matrix.height * side,
-        matrix.origin_x + matrix.width * side,
-        matrix.origin_y,
-    )
-
-
 def scale_denominator(tms: TileMatrixSet, matrix: TileMatrix) -> float:
     """Return the scale denominator of a level (OGC 17-083r4, clause 6.1.1.1)."""
     metres = _DEGREE_M if tms.axes[0] == "Lon" else 1.0

@@ -67,8 +67,8 @@ def test_the_colours_are_those_of_the_file_at_the_same_place(platform):
 
 
 def test_an_mvt_tile_holds_the_buildings_with_their_accents(platform):
-    x, y = tile_of(WEST + 50, NORTH - 25, 14)
-    status, headers, body = platform.get(f"/tiles/batiments/PM/14/{x}/{y}.mvt")
+    x, y = tile_of(WEST + 50, NORTH - 25, 13)
+    status, headers, body = platform.get(f"/tiles/batiments/PM/13/{x}/{y}.mvt")
     assert status == 200
     assert headers["content-type"] == "application/vnd.mapbox-vector-tile"
     features = mapbox_vector_tile.decode(body)["batiments"]["features"]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from core.errors import TileMatrixSetNotFound, TileNotFound
 from tiler.matrix import (
     scale_denominator,
-    set_bounds,
     tile_at,
     tile_bounds,
     tile_limits,
@@ -114,8 +113,3 @@ def test_the_sets_are_the_published_facts():
             assert (matrix.width, matrix.height) == (level["matrixWidth"], level["matrixHeight"])
             assert (matrix.origin_x, matrix.origin_y) == pytest.approx(tuple(level["pointOfOrigin"]), abs=1e-6)
             assert matrix.tile_size == level["tileWidth"]
-
-
-def test_the_bounds_of_pm_are_the_world():
-    half = math.pi * 6378137.0
-    assert set_bounds(tile_matrix_set("PM")) == pytest.approx((-half, -half, half, half))

@@ -1,9 +1,11 @@
 """A producer's vector file: opened, looked at, and refused with a reason where it cannot be taken."""
 
+import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import numpy as np
@@ -21,7 +23,22 @@ from core.errors import BadSource, InputRefused
 from tiler.ingest.encodings import dbf_text, shapefile_encoding
 from tiler.vector.geoparquet import parse_geo
 
-FORMATS = [".gpkg", ".shp", ".fgb", ".geojson", ".json", ".geojsonl", ".gml", ".kml", ".tab", ".mif", ".csv", ".gpx", ".sqlite", ".dxf"]
+FORMATS = [
+    ".gpkg",
+    ".shp",
+    ".fgb",
+    ".geojson",
+    ".json",
+    ".geojsonl",
+    ".gml",
+    ".kml",
+    ".tab",
+    ".mif",
+    ".csv",
+    ".gpx",
+    ".sqlite",
+    ".dxf",
+]
 """Endings looked for inside a zip."""
 
 _PARQUET = {".parquet", ".geoparquet"}
@@ -161,7 +178,9 @@ def _plain_column(column: pa.Array) -> pa.Array:
 
 def _record_batch(columns: list[pa.Array], fields: tuple[pa.Field, ...], rows: int) -> pa.RecordBatch:
     """Build a batch that knows its number of rows even without a column."""
-    whole = pa.StructArray.from_arrays(columns, fields=list(fields)) if columns else pa.array([{}] * rows, pa.struct([]))
+    whole = (
+        pa.StructArray.from_arrays(columns, fields=list(fields)) if columns else pa.array([{}] * rows, pa.struct([]))
+    )
     return pa.RecordBatch.from_struct_array(whole)
 
 
@@ -171,9 +190,7 @@ def _raw_batches(source: VectorInput, rows: int) -> Iterator[pa.RecordBatch]:
             names = [source.geometry, *(field.name for field in source.fields)]
             yield from file.iter_batches(batch_size=rows, columns=names)
         return
-    opening = pyogrio.open_arrow(
-        source.path, layer=source.layer, use_pyarrow=True, batch_size=rows, **source.options
-    )
+    opening = pyogrio.open_arrow(source.path, layer=source.layer, use_pyarrow=True, batch_size=rows, **source.options)
     with opening as (_, reader):
         yield from reader
 
@@ -228,12 +245,24 @@ def _options(opened: str, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         return dict(_CSV), ()
     if not opened.lower().endswith(".shp"):
         return {}, ()
-    dbf, cpg = _beside(opened, ".dbf"), _beside(opened, ".cpg")
-    if dbf is None:
-        return {}, ()
-    declared = "" if cpg is None else cpg.read(100).decode("ascii", errors="replace")
-    encoding, notice = shapefile_encoding(dbf_text(dbf), declared)
+    with ExitStack() as stack:
+        shp, dbf, cpg = (_beside(opened, suffix, stack) for suffix in (".shp", ".dbf", ".cpg"))
+        if shp is not None:
+            _refuse_cut(shp, name)
+        if dbf is None:
+            return {}, ()
+        declared = "" if cpg is None else cpg.read(100).decode("ascii", errors="replace")
+        encoding, notice = shapefile_encoding(dbf_text(dbf), declared)
     return {"encoding": encoding} if encoding else {}, (f"{name}: {notice}",) if notice else ()
+
+
+def _refuse_cut(shp: BinaryIO, name: str) -> None:
+    """Refuse a shapefile shorter than its header says: GDAL would give what lacks as features without geometry."""
+    head = shp.read(28)
+    announced = 2 * int.from_bytes(head[24:28], "big")
+    size = shp.seek(0, os.SEEK_END)
+    if size < announced:
+        raise InputRefused(f"{name} announces {announced:,} bytes and has {size:,}", "the file is cut: copy it again")
 
 
 def _opening(options: dict[str, Any]) -> dict[str, Any]:
@@ -241,18 +270,18 @@ def _opening(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key != "encoding"}
 
 
-def _beside(opened: str, suffix: str) -> Any:
+def _beside(opened: str, suffix: str, stack: ExitStack) -> BinaryIO | None:
     """Open the file of the same name with another ending, on disk or in the same zip; None when there is none."""
     if opened.startswith("/vsizip/"):
         archive, member = opened.removeprefix("/vsizip/").split(".zip/", 1)
-        with zipfile.ZipFile(f"{archive}.zip") as content:
-            wanted = member[:-4].lower() + suffix
-            found = [entry for entry in content.namelist() if entry.lower() == wanted]
-            return content.open(found[0]) if found else None
+        content = stack.enter_context(zipfile.ZipFile(f"{archive}.zip"))
+        wanted = member[:-4].lower() + suffix
+        entries = [entry for entry in content.namelist() if entry.lower() == wanted]
+        return cast("BinaryIO", stack.enter_context(content.open(entries[0]))) if entries else None
     path = Path(opened)
     for candidate in (path.with_suffix(suffix), path.with_suffix(suffix.upper())):
         if candidate.is_file():
-            return candidate.open("rb")
+            return stack.enter_context(candidate.open("rb"))
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -13,9 +14,14 @@ from core.errors import InputRefused
 from tiler.ingest.encodings import mend_text
 from tiler.ingest.vector_input import VectorInput, read_batches
 from tiler.ingest.vector_spill import Spill
+from tiler.vector.attributes import tile_column
+from tiler.vector.quantise import make_valid
 
 BATCH_ROWS = 16_384
 """Features in memory at a time while reading."""
+
+GEOMETRY = pa.field("\0geometry", pa.binary())
+"""The geometry among attributes of any name."""
 
 _AREA = 2
 _COLLECTION = 7
@@ -118,32 +124,20 @@ def _take(
     survey.dropped += int((~usable).sum())
     geometries = geometries[usable]
     areas = (shapely.get_dimensions(geometries) == _AREA) & (shapely.get_type_id(geometries) != _COLLECTION)
-    geometries[areas], mended = _mend(geometries[areas])
+    geometries[areas], mended = make_valid(geometries[areas])
     survey.mended += mended
     _look(geometries, survey)
     wkb = pa.array(shapely.to_wkb(geometries, output_dimension=3, flavor="iso"), pa.binary())
-    survey.lengths.append(np.diff(np.frombuffer(wkb.buffers()[1], np.int32, len(wkb) + 1)).astype(np.int64))
+    survey.lengths.append(pc.binary_length(wkb).to_numpy().astype(np.int64))
     kept = batch.filter(pa.array(usable))
     columns = [_column(kept, field, survey) for field in attributes]
     spill.write(pa.RecordBatch.from_arrays([*columns, wkb], schema=attributes.append(GEOMETRY)))
-
-
-GEOMETRY = pa.field("\0geometry", pa.binary())
-"""The geometry among attributes of any name."""
 
 
 def _move(coordinates: NDArray[np.float64], way: Transformer) -> NDArray[np.float64]:
     """Transform x and y; heights stay as they are."""
     x, y = way.transform(coordinates[:, 0], coordinates[:, 1])
     return np.column_stack([x, y, coordinates[:, 2:]])
-
-
-def _mend(areas: NDArray[np.object_]) -> tuple[NDArray[np.object_], int]:
-    broken = np.flatnonzero(~shapely.is_valid(areas))
-    mended = shapely.make_valid(areas[broken], method="structure", keep_collapsed=False)
-    useful = ~shapely.is_empty(mended)
-    areas[broken[useful]] = mended[useful]
-    return areas, int(useful.sum())
 
 
 def _look(geometries: NDArray[np.object_], survey: Survey) -> None:
@@ -169,6 +163,8 @@ def _column(batch: pa.RecordBatch, field: pa.Field, survey: Survey) -> pa.Array:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column, mended = mend_text(column)
         survey.texts += mended
+    if pa.types.is_nested(column.type) and not column.type.equals(field.type):
+        column = tile_column(column)
     return column.cast(field.type)
 
 

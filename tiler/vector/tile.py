@@ -22,7 +22,7 @@ MAX_BYTES = 500_000
 MAX_FEATURES = 20_000
 """Features a tile holds at most."""
 
-_THIN_ABOVE = 2_000
+_THIN_ABOVE = 1_000
 """Features of a tile below which the small ones are all drawn."""
 
 _TINY = 8

@@ -1,0 +1,1 @@
+"""The programs that are measured, ours among them: one file each."""

@@ -1,0 +1,111 @@
+"""TiTiler, the dynamic tile server on rio-tiler: its whole application on uvicorn, set up as its manual advises."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+
+from bench.environment import ensure_environment, installed_versions
+from bench.peer import Say
+from bench.scenario import TileRequest
+from bench.server import HOST, Server, end, free_port, launch
+from tiler.matrix import TileMatrixSet, scale_denominator, tile_matrix_set
+
+NAME = "titiler"
+
+REQUIREMENTS = (
+    "titiler.application==2.4.0",
+    "titiler.core==2.4.0",
+    "rio-tiler==9.4.12",
+    "rasterio==1.4.4",
+    "uvicorn[standard]==0.54.0",
+)
+
+_OWN_SETS = {"PM": "WebMercatorQuad"}
+"""TiTiler's name of a set that it ships."""
+
+_GIVEN_SETS = ("2154_10cm",)
+"""Sets it does not ship, given to it as files."""
+
+_GDAL = {
+    "GDAL_CACHEMAX": "200",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_HTTP_VERSION": "2",
+    "VSI_CACHE": "TRUE",
+    "VSI_CACHE_SIZE": "5000000",
+}
+"""What TiTiler's page on performance tuning advises."""
+
+
+def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]:
+    """Install TiTiler; it reads the sources where they are."""
+    del sources
+    say(f"preparing {REQUIREMENTS[0]} in {home}")
+    python = ensure_environment(home / "environment", REQUIREMENTS)
+    sets = home / "sets"
+    sets.mkdir(exist_ok=True)
+    for identifier in _GIVEN_SETS:
+        (sets / f"{identifier}.json").write_bytes(_encode_set(tile_matrix_set(identifier)))
+    return installed_versions(python, [one.partition("==")[0].partition("[")[0] for one in REQUIREMENTS])
+
+
+def start(home: Path, sources: Mapping[str, Path]) -> Server:
+    """Start one worker."""
+    del sources
+    port = free_port()
+    python = home / "environment" / "bin" / "python"
+    return launch(
+        NAME,
+        (
+            *(str(python), "-m", "uvicorn", "titiler.application.main:app", "--host", HOST, "--port", str(port)),
+            *("--workers", "1", "--no-access-log", "--log-level", "warning"),
+        ),
+        port=port,
+        home=home,
+        environment={"PATH": os.environ.get("PATH", ""), "TILEMATRIXSET_DIRECTORY": str(home / "sets"), **_GDAL},
+        ready="/healthz",
+    )
+
+
+def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
+    """Return the address of a 256 pixel tile, resampled as ours."""
+    tms = _OWN_SETS.get(request.tms, request.tms)
+    query = urlencode(
+        {"url": str(sources[request.source]), "tilesize": 256, "resampling": "bilinear", "reproject": "bilinear"}
+    )
+    place = f"{request.z}/{request.x}/{request.y}.{request.extension}"
+    return f"http://{HOST}:{server.port}/cog/tiles/{tms}/{place}?{query}"
+
+
+def stop(server: Server) -> None:
+    """End it."""
+    end(server)
+
+
+def _encode_set(tms: TileMatrixSet) -> bytes:
+    """Encode a set as OGC JSON (17-083r4, clause 7.3)."""
+    return msgspec.json.encode(
+        {
+            "id": tms.id,
+            "crs": f"http://www.opengis.net/def/crs/EPSG/0/{tms.crs.removeprefix('EPSG:')}",
+            "orderedAxes": tms.axes,
+            "tileMatrices": [
+                {
+                    "id": matrix.id,
+                    "scaleDenominator": scale_denominator(tms, matrix),
+                    "cellSize": matrix.cell_size,
+                    "cornerOfOrigin": "topLeft",
+                    "pointOfOrigin": (matrix.origin_x, matrix.origin_y),
+                    "tileWidth": matrix.tile_size,
+                    "tileHeight": matrix.tile_size,
+                    "matrixWidth": matrix.width,
+                    "matrixHeight": matrix.height,
+                }
+                for matrix in tms.matrices
+            ],
+        }
+    )

@@ -1,0 +1,107 @@
+"""What a scenario is made of: sources, races with their requests and targets."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+import msgspec
+
+from bench import scenarios
+from core.errors import NotFound
+
+
+class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One tile, in the terms every peer translates into an address of its own."""
+
+    source: str
+    """Name of a source of the scenario."""
+
+    tms: str
+    """Tile matrix set by our identifier."""
+
+    z: int
+    x: int
+    y: int
+    extension: str
+    """jpg, png or webp."""
+
+
+class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a row has to reach.
+
+    Machines differ, so where both are given the ratio to the peer in the same run decides.
+    """
+
+    value: float
+    """Least value of ours on the reference machine (2-vCPU Zen 4), in the unit of the row."""
+
+    ratio: float | None = None
+    """Least ratio of ours to the peer."""
+
+    def __str__(self) -> str:
+        absolute = f">= {self.value:,g}"
+        return absolute if self.ratio is None else f"{absolute} and >= {self.ratio:g}x"
+
+    def holds(self, ours: float | None, ratio: float | None) -> bool | None:
+        """Tell whether the target is reached; None when there was no peer to tell by."""
+        if ours is None:
+            return False
+        if self.ratio is None:
+            return ours >= self.value
+        return None if ratio is None else ratio >= self.ratio
+
+
+class Race(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests sent to both sides: one row of the result."""
+
+    id: str
+    """Stable identifier of the row."""
+
+    what: str
+    """What is measured, for a person."""
+
+    target: Target
+    requests: tuple[TileRequest, ...]
+    """Sent once each, in this order. A cold race repeats none of them."""
+
+    warmup: tuple[TileRequest, ...]
+    """Sent before, untimed: a cold race warms code with tiles it does not time, a hot one sends its own."""
+
+    bound: float
+    """Largest mean absolute difference between the decoded answers, 0 to 255."""
+
+    connections: int = 4
+    """Requests under way at a time."""
+
+
+class Scenario(Protocol):
+    """Data, request lists and checks; a module of `bench.scenarios` is one."""
+
+    PEERS: tuple[str, ...]
+    """Whom to measure against unless told otherwise."""
+
+    def prepare(self, folder: Path, say: Callable[[str], None]) -> Mapping[str, Path]:
+        """Write the sources that are not there yet and return them by name."""
+        ...
+
+    def races(self) -> tuple[Race, ...]:
+        """Return the races, in the order of the rows."""
+        ...
+
+
+def scenario_names() -> tuple[str, ...]:
+    """Return the scenarios there are."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(scenarios.__path__)))
+
+
+def find_scenario(name: str) -> Scenario:
+    """Return a scenario by the name of its file.
+
+    Raises:
+        NotFound: There is no such file.
+    """
+    if name not in scenario_names():
+        raise NotFound(f"no scenario is named {name!r}", f"the scenarios are {', '.join(scenario_names())}")
+    return cast("Scenario", importlib.import_module(f"bench.scenarios.{name}"))
