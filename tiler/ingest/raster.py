@@ -12,7 +12,6 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import transform
 
@@ -24,7 +23,7 @@ from core.program import Emit
 from core.settings import CoreSettings, read_settings
 from core.storage import ObjectInfo, ObjectStore
 from tiler.ingest.raster_grid import MERCATOR, RasterGrid, choose_grid
-from tiler.ingest.raster_input import RasterInput, look_at
+from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, look_at
 from tiler.ingest.raster_mosaic import draw_mosaic
 from tiler.ingest.raster_profile import RasterProfile, choose_profile
 
@@ -103,7 +102,7 @@ def _write_cog(drawn: Path, made: Path, grid: RasterGrid, profile: RasterProfile
     with _heartbeat(made, drawn, emit):
         try:
             rasterio.shutil.copy(drawn, made, driver="COG", **options)
-        except RasterioError as err:
+        except GDAL_ERRORS as err:
             raise StoreFull(
                 f"the COG could not be written ({' '.join(str(err).split())[:200]})", "free disk space and try again"
             ) from err
@@ -147,7 +146,7 @@ def _check(made: Path, on_progress: Callable[[float], None]) -> None:
                 dataset.read(1, window=window)
                 if done % 8 == 0:
                     on_progress(done / len(rows))
-        except RasterioError as err:
+        except GDAL_ERRORS as err:
             raise StoreFull(f"{made.name} was not written whole", "free disk space and try again") from err
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
@@ -15,6 +16,9 @@ from rasterio.warp import transform_bounds
 
 from core.errors import InputRefused
 from core.layer import Bounds
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises: its own errors, and GDAL's as they are from `copy` and some reads."""
 
 MERCATOR_LATITUDE = 85.0511287798066
 """Where Web Mercator ends, degrees."""
@@ -56,7 +60,7 @@ def open_dataset(path: str) -> DatasetReader:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `look_at` says it better
             return rasterio.open(path)
-    except (RasterioError, ValueError) as err:
+    except (*GDAL_ERRORS, ValueError) as err:
         raise InputRefused(
             f"{name} cannot be read as a raster ({_one_line(err)})", "see `gdalinfo` for its state"
         ) from err
@@ -119,7 +123,7 @@ def _bbox(dataset: DatasetReader, crs: CRS, *, gcps: bool, name: str) -> Bounds:
         bounds = (min(bounds[::2]), min(bounds[1::2]), max(bounds[::2]), max(bounds[1::2]))
     try:
         west, south, east, north = transform_bounds(crs, CRS.from_epsg(4326), *bounds, densify_pts=21)
-    except (RasterioError, CRSError) as err:
+    except (*GDAL_ERRORS, CRSError) as err:
         raise InputRefused(
             f"the bounds {bounds} of {name} mean nothing in its CRS ({_one_line(err)})", "check it or declare --crs"
         ) from err

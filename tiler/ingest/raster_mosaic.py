@@ -10,16 +10,16 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
 from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window, from_bounds
 from rasterio.windows import bounds as window_bounds
 
-from core.errors import InputRefused
+from core.errors import InputRefused, StoreFull
 from core.layer import Bounds
 from tiler.ingest.raster_grid import MERCATOR, RasterGrid, mercator_bounds
-from tiler.ingest.raster_input import RasterInput, open_dataset
+from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, open_dataset
 from tiler.ingest.raster_profile import RasterProfile
 
 WINDOW = 2048
@@ -46,6 +46,7 @@ def draw_mosaic(
 
     Raises:
         InputRefused: The pixels of an input cannot be read.
+        StoreFull: There is no room for the scratch file.
     """
     windows = list(_windows(grid, mercator_bounds(inputs)))
     creation = {
@@ -81,9 +82,7 @@ def draw_mosaic(
                 if own[0] < box[2] and box[0] < own[2] and own[1] < box[3] and box[1] < own[3]:
                     _draw(one, view, window, samples, valid)
             if valid.any():
-                output.write(samples, window=window)
-                if profile.masked:
-                    output.write_mask(valid, window=window)
+                _write(output, samples, valid if profile.masked else None, window)
             on_progress(done / len(windows))
 
 
@@ -124,13 +123,28 @@ def _view(one: RasterInput, grid: RasterGrid, profile: RasterProfile, opened: Ex
     )
 
 
+def _write(output: DatasetWriter, samples: Samples, valid: Samples | None, window: Window) -> None:
+    """Write a window and its mask.
+
+    Raises:
+        StoreFull: The file cannot grow.
+    """
+    try:
+        output.write(samples, window=window)
+        if valid is not None:
+            output.write_mask(valid, window=window)
+    except GDAL_ERRORS as err:
+        reason = " ".join(str(err.__cause__ or err).split())[:200]
+        raise StoreFull(f"the scratch file could not be written ({reason})", "free disk space and try again") from err
+
+
 def _draw(one: RasterInput, view: WarpedVRT, window: Window, samples: Samples, valid: Samples) -> None:
     """Draw one input over what the window holds. Modifies `samples` (bands, rows, cols) and `valid` (rows, cols)."""
     numbers = [number for number in range(1, len(one.dtypes) + 1) if number != one.alpha]
     try:
         drawn = view.read(numbers, window=window)
         present = view.dataset_mask(window=window) > 0
-    except RasterioError as err:
+    except GDAL_ERRORS as err:
         reason = " ".join(str(err.__cause__ or err).split())[:200]
         raise InputRefused(
             f"{Path(one.path).name} is damaged: its pixels cannot be read ({reason})", "get the file again"

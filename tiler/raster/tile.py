@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rio_tiler.errors import RioTilerError
@@ -74,7 +75,7 @@ def render_tile(
                 resampling_method="bilinear",
                 reproject_method="bilinear",
             )
-    except (RasterioError, RioTilerError) as err:
+    except (RasterioError, CPLE_BaseError, RioTilerError) as err:
         raise BadSource(f"{PurePosixPath(source.href).name} cannot be read ({_first_line(err)})") from err
     if not image.mask.any():
         return None
