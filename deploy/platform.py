@@ -9,6 +9,7 @@ import msgspec
 from control.db.embedded import EmbeddedPostgres
 from control.db.migrate import migrate
 from control.db.pool import Pool, open_pool
+from control.publish import reconcile
 from control.reap import reap
 from control.settings import ControlSettings, postgres_folder
 from core.errors import BadSetting
@@ -48,6 +49,7 @@ async def open_platform() -> AsyncIterator[Platform]:
         async with open_pool(url, connections=control.database_connections) as pool:
             await migrate(pool)
             await reap(pool, store, core.data)
+            await reconcile(pool, store)
             yield Platform(core, control, pool, store)
     finally:
         await store.close()

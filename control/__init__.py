@@ -1,0 +1,1 @@
+"""What producers and administrators do: stored data, offerings, publications."""

@@ -1,0 +1,1 @@
+"""Configurations: how stored data are shown, under which name."""

@@ -1,0 +1,93 @@
+"""Configurations in the database."""
+
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from control.db.pool import Connection
+from core.errors import Conflict
+from core.layer import Kind
+
+TYPES: dict[Kind, str] = {"raster": "WMTS-TMS", "vector": "VECTOR-TMS", "points": "DOWNLOAD"}
+"""Configuration type of each kind. The entrepôt has none for point clouds: a COPC is read by HTTP ranges of a file."""
+
+KINDS: dict[str, Kind] = {configuration: kind for kind, configuration in TYPES.items()}
+
+_SELECT_NAMED = """
+    SELECT id, type, stored_data
+    FROM configuration
+    WHERE layer_name = $1 AND type = ANY ($2)
+"""
+_LOCK_NAMED = _SELECT_NAMED + "    FOR UPDATE\n"
+_INSERT = """
+    INSERT INTO configuration (datastore, stored_data, type, status, layer_name, title, abstract)
+    VALUES ($1, $2, $3, 'PUBLISHED', $4, $5, $6)
+    RETURNING id
+"""
+_UPDATE = """
+    UPDATE configuration
+    SET stored_data = $2, title = $3, abstract = $4, last_change = now()
+    WHERE id = $1
+"""
+_DELETE = """
+    DELETE FROM configuration
+    WHERE id = $1
+"""
+
+
+class NamedConfiguration(msgspec.Struct, frozen=True):
+    """The configuration that gives a layer its name."""
+
+    id: UUID
+    type: str
+    stored_data: UUID
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of the layer."""
+        return KINDS[self.type]
+
+
+async def find_named(db: Connection, name: str, *, lock: bool = False) -> NamedConfiguration | None:
+    """Find the configuration served under a name; None when the name is free.
+
+    Args:
+        db: The connection.
+        name: Name of the layer.
+        lock: Whether to keep others from changing it until the transaction ends.
+    """
+    row = await db.fetchrow(_LOCK_NAMED if lock else _SELECT_NAMED, name, list(KINDS))
+    return None if row is None else NamedConfiguration(row["id"], row["type"], row["stored_data"])
+
+
+async def insert_configuration(
+    db: Connection, *, datastore: UUID, stored_data: UUID, kind: Kind, name: str, title: str, abstract: str
+) -> UUID:
+    """Add a configuration and return its identifier.
+
+    Raises:
+        Conflict: A layer has this name.
+    """
+    try:
+        found: UUID = await db.fetchval(_INSERT, datastore, stored_data, TYPES[kind], name, title, abstract)
+    except asyncpg.UniqueViolationError as err:
+        raise name_taken(name) from err
+    return found
+
+
+async def update_configuration(
+    db: Connection, configuration: UUID, stored_data: UUID, title: str, abstract: str
+) -> None:
+    """Show other stored data, under another title."""
+    await db.execute(_UPDATE, configuration, stored_data, title, abstract)
+
+
+async def delete_configuration(db: Connection, configuration: UUID) -> None:
+    """Forget a configuration that no offering uses."""
+    await db.execute(_DELETE, configuration)
+
+
+def name_taken(name: str) -> Conflict:
+    """Return the error for a name another layer has."""
+    return Conflict(f"a layer is named {name} already", "choose another name, or replace it with --replace")

@@ -1,0 +1,1 @@
+"""Job programs: the child processes that decode what users send."""

@@ -1,0 +1,1 @@
+"""Offerings: a configuration put on an endpoint."""

@@ -1,0 +1,1 @@
+"""Stored data: what the platform keeps of a delivery, ready to be served."""
