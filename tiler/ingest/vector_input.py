@@ -1,11 +1,10 @@
 """A producer's vector file: opened, looked at, and refused with a reason where it cannot be taken."""
 
-import os
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,39 +19,22 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from core.errors import BadSource, InputRefused
-from tiler.ingest.encodings import dbf_text, shapefile_encoding
+from tiler.ingest.vector_files import inside_zip, listed, one_line, opening_options, refuse_indirect
 from tiler.vector.geoparquet import parse_geo
-
-FORMATS = [
-    ".gpkg",
-    ".shp",
-    ".fgb",
-    ".geojson",
-    ".json",
-    ".geojsonl",
-    ".gml",
-    ".kml",
-    ".tab",
-    ".mif",
-    ".csv",
-    ".gpx",
-    ".sqlite",
-    ".dxf",
-]
-"""Endings looked for inside a zip."""
 
 _PARQUET = {".parquet", ".geoparquet"}
 
-_CSV = {
-    "X_POSSIBLE_NAMES": "x,lon,lng,long,longitude,easting",
-    "Y_POSSIBLE_NAMES": "y,lat,latitude,northing",
-    "GEOM_POSSIBLE_NAMES": "wkt,geom,geometry,the_geom,geometrie",
-    "KEEP_GEOM_COLUMNS": "NO",
-    "AUTODETECT_TYPE": "YES",
-}
-"""How GDAL finds the geometry of a table."""
-
-_READ_ERRORS = (DataSourceError, DataLayerError, PyogrioCRSError, pa.ArrowException, OSError, RuntimeError, ValueError)
+_READ_ERRORS = (
+    DataSourceError,
+    DataLayerError,
+    PyogrioCRSError,
+    pa.ArrowException,
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class VectorInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +76,11 @@ def look_at(path: str, source_layer: str, declared_crs: str) -> VectorInput:
         raise InputRefused(f"{path} does not exist", "give the path of a vector file")
     if Path(path).suffix.lower() in _PARQUET:
         return _look_at_parquet(path, declared_crs)
-    opened, name = _inside_zip(path, source_layer) if path.lower().endswith(".zip") else (path, Path(path).name)
+    opened, name = inside_zip(path, source_layer) if path.lower().endswith(".zip") else (path, Path(path).name)
     try:
+        refuse_indirect(opened, name)
         layer = _choose_layer(opened, name, source_layer)
-        options, notices = _options(opened, name)
+        options, notices = opening_options(opened, name)
         found = pyogrio.read_info(opened, layer=layer, **_opening(options))
         with pyogrio.open_arrow(opened, layer=layer, use_pyarrow=True, batch_size=1, **options) as (meta, reader):
             schema = reader.schema
@@ -160,7 +143,7 @@ def choose_crs(stated: object, declared: str, name: str) -> CRS:
         return CRS.from_user_input(declared or stated)
     except CRSError as err:
         shown = declared or f"the CRS of {name}"
-        raise InputRefused(f"{shown} is not usable ({_one_line(err)})", "declare it like --crs EPSG:2154") from err
+        raise InputRefused(f"{shown} is not usable ({one_line(err)})", "declare it like --crs EPSG:2154") from err
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
@@ -227,42 +210,16 @@ def _choose_layer(opened: str, name: str, wanted: str) -> str:
     names = [layer for layer, _ in layers]
     if wanted:
         if wanted not in names:
-            raise InputRefused(f"{name} has no layer {wanted!r}", f"its layers are {_listed(names)}")
+            raise InputRefused(f"{name} has no layer {wanted!r}", f"its layers are {listed(names)}")
         return wanted
     spatial = [layer for layer, kind in layers if kind is not None] or names
     if not spatial:
         raise InputRefused(f"{name} holds no layer", "export it again")
     if len(spatial) > 1:
         raise InputRefused(
-            f"{name} holds {len(spatial)} layers: {_listed(spatial)}", f"choose one, for instance --layer {spatial[0]}"
+            f"{name} holds {len(spatial)} layers: {listed(spatial)}", f"choose one, for instance --layer {spatial[0]}"
         )
     return spatial[0]
-
-
-def _options(opened: str, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what GDAL needs to know of a file, and what to tell of it."""
-    if opened.lower().endswith(".csv"):
-        return dict(_CSV), ()
-    if not opened.lower().endswith(".shp"):
-        return {}, ()
-    with ExitStack() as stack:
-        shp, dbf, cpg = (_beside(opened, suffix, stack) for suffix in (".shp", ".dbf", ".cpg"))
-        if shp is not None:
-            _refuse_cut(shp, name)
-        if dbf is None:
-            return {}, ()
-        declared = "" if cpg is None else cpg.read(100).decode("ascii", errors="replace")
-        encoding, notice = shapefile_encoding(dbf_text(dbf), declared)
-    return {"encoding": encoding} if encoding else {}, (f"{name}: {notice}",) if notice else ()
-
-
-def _refuse_cut(shp: BinaryIO, name: str) -> None:
-    """Refuse a shapefile shorter than its header says: GDAL would give what lacks as features without geometry."""
-    head = shp.read(28)
-    announced = 2 * int.from_bytes(head[24:28], "big")
-    size = shp.seek(0, os.SEEK_END)
-    if size < announced:
-        raise InputRefused(f"{name} announces {announced:,} bytes and has {size:,}", "the file is cut: copy it again")
 
 
 def _opening(options: dict[str, Any]) -> dict[str, Any]:
@@ -270,49 +227,7 @@ def _opening(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key != "encoding"}
 
 
-def _beside(opened: str, suffix: str, stack: ExitStack) -> BinaryIO | None:
-    """Open the file of the same name with another ending, on disk or in the same zip; None when there is none."""
-    if opened.startswith("/vsizip/"):
-        archive, member = opened.removeprefix("/vsizip/").split(".zip/", 1)
-        content = stack.enter_context(zipfile.ZipFile(f"{archive}.zip"))
-        wanted = member[:-4].lower() + suffix
-        entries = [entry for entry in content.namelist() if entry.lower() == wanted]
-        return cast("BinaryIO", stack.enter_context(content.open(entries[0]))) if entries else None
-    path = Path(opened)
-    for candidate in (path.with_suffix(suffix), path.with_suffix(suffix.upper())):
-        if candidate.is_file():
-            return stack.enter_context(candidate.open("rb"))
-    return None
-
-
-def _inside_zip(path: str, source_layer: str) -> tuple[str, str]:
-    """Return how GDAL names the vector file of a zip, and how a person does."""
-    name = Path(path).name
-    try:
-        with zipfile.ZipFile(path) as content:
-            entries = [entry for entry in content.namelist() if Path(entry).suffix.lower() in FORMATS]
-    except (zipfile.BadZipFile, OSError) as err:
-        raise InputRefused(f"{name} is not a zip that can be read ({_one_line(err)})", "make it again") from err
-    chosen = [entry for entry in entries if Path(entry).stem == source_layer] or entries
-    if not chosen:
-        raise InputRefused(f"{name} holds no vector file", f"known endings are {' '.join(FORMATS)}")
-    if len(chosen) > 1:
-        stems = [Path(entry).stem for entry in chosen]
-        raise InputRefused(
-            f"{name} holds {len(chosen)} files: {_listed(stems)}", f"choose one, for instance --layer {stems[0]}"
-        )
-    return f"/vsizip/{path}/{chosen[0]}", f"{name}/{chosen[0]}"
-
-
 def _unreadable(name: str, path: str, error: Exception) -> InputRefused:
     remedy = "a shapefile needs its .shx and .dbf beside it" if name.lower().endswith(".shp") else "export it again"
-    reason = _one_line(error).split("; It might help")[0].replace(f"'{path}' ", "").replace(f"{path}: ", "")
+    reason = one_line(error).split("; It might help")[0].replace(f"'{path}' ", "").replace(f"{path}: ", "")
     return InputRefused(f"{name} cannot be read as vectors ({reason})", remedy)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -61,6 +61,8 @@ def encode_tile(vectors: LoadedVectors, name: str, *, bounds: Bounds, crs: str) 
         data = _encode(vectors, name, drawn, rows)
         if len(data) <= MAX_BYTES:
             return data
+        if len(data) - 2 * int(shapely.get_num_coordinates(drawn).sum()) > MAX_BYTES:
+            break  # the attributes alone are too many: simpler lines would not help
     order = np.argsort(_importance(drawn, rows), kind="stable")[::-1]
     kept = np.flatnonzero(~shapely.is_empty(drawn[order]))
     while len(data) > MAX_BYTES and len(kept) > 1:
@@ -93,9 +95,8 @@ def choose(
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     order = np.lexsort((_scatter(rows[candidates]), -size))
     tiny = order[size[order] <= _TINY]
-    middle = np.floor((boxes[tiny, :2] + boxes[tiny, 2:]) / (2 * _TINY))
-    cells = np.column_stack([middle, dimensions[candidates[tiny]]])
-    _, first = np.unique(cells, axis=0, return_index=True)
+    col, row = np.floor((boxes[tiny, :2] + boxes[tiny, 2:]) / (2 * _TINY)).astype(np.int64).T
+    _, first = np.unique((row * EXTENT + col) * 4 + dimensions[candidates[tiny]], return_index=True)
     kept = np.concatenate([order[size[order] > _TINY], tiny[np.sort(first)]])[:MAX_FEATURES]
     return np.sort(candidates[kept])
 

@@ -1,0 +1,1 @@
+"""Compiled array loops, numpy and numba only."""
