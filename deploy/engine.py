@@ -58,7 +58,6 @@ def create_app() -> Dispatcher:
 
     routed = Litestar(
         route_handlers=[
-            *create_points(table, store),
             listing_route(table, {"raster": TILES_GUIDE, "vector": TILES_GUIDE, "points": POINTS_GUIDE}),
             *health_routes(lambda: "" if follower.ready else "no publication was read yet"),
         ],
@@ -68,4 +67,6 @@ def create_app() -> Dispatcher:
         logging_config=None,
     )
     site = load_site(serve.site)
-    return Dispatcher({"tiles": tiles, "api": gateway}, site, site_app(site), routed)
+    return Dispatcher(
+        {"tiles": tiles, "points": create_points(table, store), "api": gateway}, site, site_app(site), routed
+    )

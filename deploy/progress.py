@@ -49,7 +49,9 @@ class ProgressReport:
             if isinstance(event, ProgressEvent):
                 self._bar.update(self._task, completed=event.done, step=event.step)
             elif isinstance(event, Notice | Failure):
-                self._bar.console.print(f"[yellow]{self._title}[/]: ", event.message, sep="", markup=True)
+                self._bar.console.print(
+                    f"{self._title}: {event.message}", style="yellow", markup=False, highlight=False
+                )
             return
         if isinstance(event, ProgressEvent):
             mark = (event.step, int(event.done * 100))

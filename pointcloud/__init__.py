@@ -1,0 +1,1 @@
+"""LiDAR points: the data plane of 3D viewers."""

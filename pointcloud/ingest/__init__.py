@@ -1,0 +1,1 @@
+"""The job program that takes producers' LAS and LAZ files."""

@@ -1,0 +1,1 @@
+"""What the point cloud engine answers over HTTP."""

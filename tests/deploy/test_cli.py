@@ -1,0 +1,116 @@
+"""deploy.cli: words in, exit status and one line out."""
+
+import pytest
+
+from core import settings
+from core.errors import Conflict
+from deploy import cli
+
+
+def ends(*words):
+    """Exit status of a misused command."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    return caught.value.code
+
+
+@pytest.fixture
+def ingested(monkeypatch):
+    """What `geopf ingest` hands on, without doing it."""
+    seen = {}
+
+    def record(**words):
+        seen.update(words)
+        return 0
+
+    monkeypatch.setattr("deploy.ingest.ingest_files", record)
+    return seen
+
+
+def test_an_ingest_hands_its_words_on(ingested):
+    words = [
+        "ingest",
+        "vector",
+        "a.gpkg",
+        "b.gpkg",
+        "--name",
+        "x",
+        "--layer",
+        "routes",
+        "--crs",
+        "EPSG:2154",
+        "--replace",
+    ]
+    assert cli.main(words) == 0
+    assert ingested == {
+        "kind": "vector",
+        "name": "x",
+        "files": ("a.gpkg", "b.gpkg"),
+        "title": "",
+        "abstract": "",
+        "crs": "EPSG:2154",
+        "source_layer": "routes",
+        "replace": True,
+        "as_json": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["ingest"],
+        ["ingest", "raster", "--name", "x"],
+        ["ingest", "raster", "f"],
+        ["nonsense"],
+        ["serve", "--port", "0"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "65536"],
+        ["remove"],
+    ],
+)
+def test_a_misused_command_ends_with_status_2_and_points_to_the_help(words, capsys):
+    assert ends(*words) == 2
+    said = capsys.readouterr().err
+    assert len(said.strip().splitlines()) == 1
+    assert "--help" in said
+
+
+def test_an_error_of_ours_is_one_line_with_the_remedy_and_status_1(monkeypatch, capsys):
+    def refuse(name):
+        raise Conflict(f"{name} is busy", "try again")
+
+    monkeypatch.setattr("deploy.ingest.remove", refuse)
+    assert cli.main(["remove", "ortho"]) == 1
+    assert capsys.readouterr().err == "geopf: ortho is busy: try again\n"
+
+
+def test_ctrl_c_ends_with_status_130(monkeypatch, capsys):
+    def interrupt(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deploy.ingest.remove", interrupt)
+    assert cli.main(["remove", "ortho"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_options_become_settings_of_this_program_and_its_children(monkeypatch, tmp_path):
+    for name in ("GEOPF_DATA", "GEOPF_PORT", "GEOPF_HOST"):
+        monkeypatch.setenv(name, "")
+    seen = {}
+
+    def serve():
+        from deploy.settings import ServeSettings
+
+        seen["data"] = settings.read_settings(settings.CoreSettings).data
+        seen["serve"] = settings.read_settings(ServeSettings)
+        return 0
+
+    monkeypatch.setattr("deploy.serve.serve", serve)
+    assert cli.main(["--data", str(tmp_path), "serve", "--port", "9123", "--host", "0.0.0.0"]) == 0
+    assert seen["data"] == tmp_path
+    assert (seen["serve"].host, seen["serve"].port, seen["serve"].control_address) == (
+        "0.0.0.0",
+        9123,
+        ("127.0.0.1", 9124),
+    )

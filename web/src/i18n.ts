@@ -1,0 +1,276 @@
+// The words of the interface, in French and in English, and how numbers are written in each.
+
+const FRENCH = {
+  skip: "Aller aux couches",
+  home: "Géoplateforme, accueil",
+  views: "Vues",
+  map: "Carte",
+  scene: "3D",
+  layers: "Couches",
+  cloud: "Nuage de points",
+  navigation: "Navigation",
+  language: "English",
+  languageLabel: "Passer l’interface en anglais",
+  hidePanel: "Masquer le panneau",
+  showPanel: "Afficher le panneau",
+  search: "Rechercher une couche",
+  found: "{shown} sur {total} couches",
+  total: "{total} couches",
+  totalOne: "1 couche",
+  noMatch: "Aucune couche ne correspond à « {query} ».",
+  more: "Afficher {count} couches de plus",
+  raster: "Image",
+  vector: "Vecteur",
+  points: "LiDAR",
+  opacity: "Opacité",
+  opacityOf: "Opacité de {name}",
+  showLayer: "Afficher {name}",
+  zoomTo: "Zoomer sur la couche",
+  zoomToName: "Zoomer sur {name}",
+  openScene: "Voir en 3D",
+  details: "Détails",
+  tilejson: "TileJSON",
+  information: "Description JSON",
+  samples: "Exemples",
+  extent: "Emprise",
+  zooms: "Zooms {min} à {max}",
+  identifier: "Identifiant",
+  layerFailed: "La couche ne se charge pas : {reason}",
+  retry: "Réessayer",
+  emptyTitle: "Aucune couche publiée",
+  emptyText: "La plateforme est prête. Publiez un premier fichier depuis un terminal ; il apparaîtra ici sans recharger la page.",
+  emptyRaster: "Une image",
+  emptyVector: "Des objets vectoriels",
+  emptyPoints: "Un nuage de points",
+  unreachableTitle: "Le moteur ne répond pas",
+  unreachableText: "La liste des couches n’a pas pu être lue ({reason}). La page réessaie toutes les dix secondes.",
+  webglTitle: "WebGL est indisponible",
+  webglText: "La carte et la vue 3D ont besoin de WebGL 2. Activez l’accélération graphique du navigateur ou utilisez un navigateur plus récent. Les couches restent listées et leurs liens utilisables.",
+  wgs84: "WGS 84",
+  lambert93: "Lambert-93",
+  zoom: "Zoom",
+  outside: "hors emprise",
+  copy: "Copier les coordonnées",
+  copied: "Coordonnées copiées",
+  nothingHere: "Aucun objet vectoriel à cet endroit.",
+  imagesHere: "Images à cet endroit",
+  object: "Objet {index} sur {count}",
+  yes: "oui",
+  no: "non",
+  empty: "—",
+  attributes: "Attributs à l’endroit choisi",
+  close: "Fermer",
+  zoomIn: "Zoomer",
+  zoomOut: "Dézoomer",
+  north: "Remettre le nord en haut",
+  mapLabel: "Carte des couches publiées",
+  noCloud: "Aucun nuage de points n’est publié.",
+  chooseCloud: "Nuage affiché",
+  colourBy: "Colorer par",
+  classification: "Classe",
+  elevation: "Altitude",
+  intensity: "Intensité",
+  colour: "Couleur",
+  pointSize: "Taille des points",
+  automatic: "auto",
+  budget: "Nombre maximal de points",
+  millions: "{count} M",
+  legend: "Légende",
+  showClass: "Afficher la classe {name}",
+  displayed: "{count} points affichés",
+  ofTotal: "sur {total}",
+  size: "Taille",
+  files: "{count} fichiers",
+  filesOne: "1 fichier",
+  filesSome: "{shown} fichiers sur {count}, les plus proches du centre",
+  loadingScene: "Chargement du nuage de points…",
+  loadingViewer: "Chargement de la vue 3D…",
+  sceneFailed: "Le nuage de points ne se charge pas : {reason}",
+  top: "Vue de dessus",
+  oblique: "Vue oblique",
+  sceneLabel: "Vue 3D du nuage de points. Flèches : se déplacer.",
+  system: "Système de coordonnées",
+  unknownSystem: "non précisé",
+  healthUp: "Entrepôt en service",
+  healthDown: "Entrepôt indisponible, diffusion maintenue",
+  metres: "m",
+  class0: "Jamais classé",
+  class1: "Non classé",
+  class2: "Sol",
+  class3: "Végétation basse",
+  class4: "Végétation moyenne",
+  class5: "Végétation haute",
+  class6: "Bâtiment",
+  class7: "Bruit bas",
+  class9: "Eau",
+  class17: "Tablier de pont",
+  class18: "Bruit haut",
+  class64: "Sursol pérenne",
+  class65: "Artefact",
+  class66: "Points virtuels",
+  class67: "Divers bâtis",
+  class68: "Modèle de surface",
+  classOther: "Classe {code}",
+};
+
+export type TextKey = keyof typeof FRENCH;
+export type Language = "fr" | "en";
+
+const ENGLISH: Record<TextKey, string> = {
+  skip: "Skip to the layers",
+  home: "Géoplateforme, home",
+  views: "Views",
+  map: "Map",
+  scene: "3D",
+  layers: "Layers",
+  cloud: "Point cloud",
+  navigation: "Navigation",
+  language: "Français",
+  languageLabel: "Switch the interface to French",
+  hidePanel: "Hide the panel",
+  showPanel: "Show the panel",
+  search: "Search for a layer",
+  found: "{shown} of {total} layers",
+  total: "{total} layers",
+  totalOne: "1 layer",
+  noMatch: "No layer matches “{query}”.",
+  more: "Show {count} more layers",
+  raster: "Image",
+  vector: "Vector",
+  points: "LiDAR",
+  opacity: "Opacity",
+  opacityOf: "Opacity of {name}",
+  showLayer: "Show {name}",
+  zoomTo: "Zoom to the layer",
+  zoomToName: "Zoom to {name}",
+  openScene: "View in 3D",
+  details: "Details",
+  tilejson: "TileJSON",
+  information: "JSON description",
+  samples: "Samples",
+  extent: "Extent",
+  zooms: "Zooms {min} to {max}",
+  identifier: "Identifier",
+  layerFailed: "The layer does not load: {reason}",
+  retry: "Try again",
+  emptyTitle: "No published layer",
+  emptyText: "The platform is ready. Publish a first file from a terminal; it will appear here without reloading the page.",
+  emptyRaster: "An image",
+  emptyVector: "Vector features",
+  emptyPoints: "A point cloud",
+  unreachableTitle: "The engine does not answer",
+  unreachableText: "The list of layers could not be read ({reason}). The page tries again every ten seconds.",
+  webglTitle: "WebGL is not available",
+  webglText: "The map and the 3D view need WebGL 2. Enable graphics acceleration in the browser, or use a more recent one. The layers stay listed and their links usable.",
+  wgs84: "WGS 84",
+  lambert93: "Lambert-93",
+  zoom: "Zoom",
+  outside: "out of area",
+  copy: "Copy the coordinates",
+  copied: "Coordinates copied",
+  nothingHere: "No vector feature here.",
+  imagesHere: "Images here",
+  object: "Feature {index} of {count}",
+  yes: "yes",
+  no: "no",
+  empty: "—",
+  attributes: "Attributes at the chosen place",
+  close: "Close",
+  zoomIn: "Zoom in",
+  zoomOut: "Zoom out",
+  north: "Reset north to the top",
+  mapLabel: "Map of the published layers",
+  noCloud: "No point cloud is published.",
+  chooseCloud: "Cloud shown",
+  colourBy: "Colour by",
+  classification: "Class",
+  elevation: "Elevation",
+  intensity: "Intensity",
+  colour: "Colour",
+  pointSize: "Point size",
+  automatic: "auto",
+  budget: "Most points drawn",
+  millions: "{count} M",
+  legend: "Legend",
+  showClass: "Show the class {name}",
+  displayed: "{count} points displayed",
+  ofTotal: "of {total}",
+  size: "Size",
+  files: "{count} files",
+  filesOne: "1 file",
+  filesSome: "{shown} files of {count}, the nearest to the centre",
+  loadingScene: "Loading the point cloud…",
+  loadingViewer: "Loading the 3D view…",
+  sceneFailed: "The point cloud does not load: {reason}",
+  top: "View from above",
+  oblique: "Oblique view",
+  sceneLabel: "3D view of the point cloud. Arrow keys move.",
+  system: "Coordinate system",
+  unknownSystem: "not given",
+  healthUp: "Entrepôt in service",
+  healthDown: "Entrepôt unavailable, serving goes on",
+  metres: "m",
+  class0: "Never classified",
+  class1: "Unclassified",
+  class2: "Ground",
+  class3: "Low vegetation",
+  class4: "Medium vegetation",
+  class5: "High vegetation",
+  class6: "Building",
+  class7: "Low noise",
+  class9: "Water",
+  class17: "Bridge deck",
+  class18: "High noise",
+  class64: "Permanent above-ground",
+  class65: "Artefact",
+  class66: "Virtual points",
+  class67: "Other built features",
+  class68: "Surface model",
+  classOther: "Class {code}",
+};
+
+const TEXTS: Record<Language, Record<TextKey, string>> = { fr: FRENCH, en: ENGLISH };
+
+let current: Language = "fr";
+
+/** The language in use. */
+export function language(): Language {
+  return current;
+}
+
+/** Use a language from now on; the caller draws again what is on screen. */
+export function setLanguage(wanted: Language): void {
+  current = wanted;
+  document.documentElement.lang = wanted;
+}
+
+/** The text of a key, its `{placeholders}` filled in. */
+export function text(key: TextKey, values: Record<string, string | number> = {}): string {
+  return TEXTS[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : typeof value === "number" ? formatNumber(value) : value;
+  });
+}
+
+/** A number as the language writes it, with at most `digits` decimals. */
+export function formatNumber(value: number, digits = 0): string {
+  return value.toLocaleString(current === "fr" ? "fr-FR" : "en-GB", { maximumFractionDigits: digits });
+}
+
+/** A number with exactly `digits` decimals. */
+export function formatFixed(value: number, digits: number): string {
+  return value.toLocaleString(current === "fr" ? "fr-FR" : "en-GB", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** Write the texts of the elements that name theirs by `data-text` and `data-label`. */
+export function translateDocument(): void {
+  for (const element of document.querySelectorAll<HTMLElement>("[data-text]")) {
+    element.textContent = text(element.dataset["text"] as TextKey);
+  }
+  for (const element of document.querySelectorAll<HTMLElement>("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset["label"] as TextKey));
+  }
+}

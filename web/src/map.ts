@@ -1,0 +1,204 @@
+// The map: which layers are on it, how opaque, where it looks, and what lies under the pointer.
+import "maplibre-gl/dist/maplibre-gl.css";
+
+import {
+  Map as MapLibre,
+  NavigationControl,
+  ScaleControl,
+  setWorkerUrl,
+  type ErrorEvent,
+  type LngLatBoundsLike,
+  type MapGeoJSONFeature,
+  type MapMouseEvent,
+  type SourceSpecification,
+} from "maplibre-gl";
+import type { Feature, Polygon } from "geojson";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+
+import { text } from "./i18n";
+import { readTileJson, type Bounds, type Layer } from "./layers";
+import { extentLayers, groundStyle, rasterLayers, vectorLayers, type Slot, type StyledLayer } from "./style";
+
+setWorkerUrl(workerUrl);
+
+/** Pixels around the pointer in which a click finds a feature. */
+const REACH_PX = 4;
+
+/** Most features a click lists. */
+const FEATURES_LISTED = 30;
+
+export interface MapEvents {
+  /** The view has moved. */
+  moved(): void;
+  /** The pointer is over a place, or has left the map. */
+  pointed(place: [longitude: number, latitude: number] | null): void;
+  /** A place was clicked. */
+  clicked(event: MapMouseEvent, features: MapGeoJSONFeature[]): void;
+  /** A layer failed, or works again (null). */
+  failed(name: string, reason: string | null): void;
+}
+
+export class MapView {
+  readonly map: MapLibre;
+  /** Names of all layers; the first is drawn on top of the others of its slot. */
+  order: string[] = [];
+  private readonly styled = new Map<string, StyledLayer[]>();
+  private readonly opacities = new Map<string, number>();
+  private readonly starting = new Set<string>();
+
+  constructor(container: HTMLElement, private readonly events: MapEvents) {
+    const ground = getComputedStyle(document.documentElement).getPropertyValue("--map-ground").trim();
+    this.map = new MapLibre({
+      container,
+      style: groundStyle(ground),
+      center: [2.6, 46.6],
+      zoom: 4.6,
+      maxZoom: 23,
+      attributionControl: false,
+      maxPitch: 70,
+      locale: {
+        "NavigationControl.ZoomIn": text("zoomIn"),
+        "NavigationControl.ZoomOut": text("zoomOut"),
+        "NavigationControl.ResetBearing": text("north"),
+        "Map.Title": text("mapLabel"),
+      },
+    });
+    this.map.addControl(new NavigationControl({ visualizePitch: true }), "top-right");
+    this.map.addControl(new ScaleControl({ maxWidth: 140, unit: "metric" }), "bottom-right");
+    this.map.on("moveend", () => events.moved());
+    this.map.on("mousemove", (event) => events.pointed([event.lngLat.lng, event.lngLat.lat]));
+    this.map.on("mouseout", () => events.pointed(null));
+    this.map.on("click", (event) => events.clicked(event, this.featuresAt(event)));
+    this.map.on("error", (event) => this.report(event));
+    this.map.on("dataloading", () => this.writeStatus(false));
+    this.map.on("idle", () => this.writeStatus(true));
+  }
+
+  /** Run `then` once layers can be added. */
+  whenReady(then: () => void): void {
+    if (this.map.isStyleLoaded()) then();
+    else this.map.once("load", then);
+  }
+
+  /** Put a layer on the map, or change its opacity. */
+  async show(layer: Layer, opacity: number): Promise<void> {
+    this.opacities.set(layer.name, opacity);
+    if (this.styled.has(layer.name)) this.applyOpacity(layer.name);
+    if (this.styled.has(layer.name) || this.starting.has(layer.name)) return;
+    this.starting.add(layer.name);
+    this.writeStatus(false);
+    try {
+      const [source, styled] = await sourceOf(layer);
+      if (this.opacities.has(layer.name)) this.add(layer.name, source, styled);
+      this.events.failed(layer.name, null);
+    } catch (error) {
+      this.opacities.delete(layer.name);
+      this.events.failed(layer.name, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.starting.delete(layer.name);
+      this.map.triggerRepaint();
+    }
+  }
+
+  /** Take a layer off the map. */
+  hide(name: string): void {
+    this.opacities.delete(name);
+    for (const { layer } of this.styled.get(name) ?? []) this.map.removeLayer(layer.id);
+    if (this.styled.delete(name)) this.map.removeSource(name);
+  }
+
+  /** Look at a box. */
+  fit(box: Bounds, animate: boolean): void {
+    const [west, south, east, north] = box;
+    const bounds: LngLatBoundsLike = [west, Math.max(south, -85), east, Math.min(north, 85)];
+    const still = !animate || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.map.fitBounds(bounds, { padding: 36, maxZoom: 18, animate: !still, duration: 900 });
+  }
+
+  private add(name: string, source: SourceSpecification, styled: StyledLayer[]): void {
+    this.map.addSource(name, source);
+    for (const { slot, layer } of styled) this.map.addLayer(layer, this.above(name, slot));
+    this.styled.set(name, styled);
+    this.applyOpacity(name);
+  }
+
+  /** The map layer that a layer must be drawn below: the lowest of those that come before it, else the slot. */
+  private above(name: string, slot: Slot): string {
+    const rank = this.order.indexOf(name);
+    const higher = new Set(
+      this.order
+        .slice(0, Math.max(0, rank))
+        .flatMap((other) => this.styled.get(other) ?? [])
+        .filter((styled) => styled.slot === slot)
+        .map(({ layer }) => layer.id),
+    );
+    return this.map.getLayersOrder().find((id) => higher.has(id)) ?? slot;
+  }
+
+  private applyOpacity(name: string): void {
+    const opacity = this.opacities.get(name) ?? 1;
+    for (const { layer, opacities } of this.styled.get(name) ?? []) {
+      for (const [property, full] of Object.entries(opacities)) {
+        this.map.setPaintProperty(layer.id, property as "line-opacity", full * opacity);
+      }
+    }
+  }
+
+  private featuresAt({ point }: MapMouseEvent): MapGeoJSONFeature[] {
+    const ids = [...this.styled.values()]
+      .flat()
+      .filter(({ layer }) => "source-layer" in layer)
+      .map(({ layer }) => layer.id);
+    const reach: [[number, number], [number, number]] = [
+      [point.x - REACH_PX, point.y - REACH_PX],
+      [point.x + REACH_PX, point.y + REACH_PX],
+    ];
+    const seen = new Set<string>();
+    return this.map
+      .queryRenderedFeatures(reach, { layers: ids })
+      .filter((feature) => {
+        const key = `${feature.source}/${feature.id ?? ""}/${JSON.stringify(feature.properties)}`;
+        if (seen.has(key)) return false;
+        seen.add(key);
+        return true;
+      })
+      .slice(0, FEATURES_LISTED);
+  }
+
+  private report(event: ErrorEvent & { sourceId?: string }): void {
+    if (event.sourceId !== undefined && this.styled.has(event.sourceId)) {
+      this.events.failed(event.sourceId, event.error.message);
+    } else {
+      console.error(event.error);
+    }
+  }
+
+  private writeStatus(idle: boolean): void {
+    const still = idle && this.starting.size === 0;
+    document.body.dataset["map"] = still ? "idle" : "loading";
+    document.body.dataset["mapLayers"] = [...this.styled.keys()].join(",");
+  }
+}
+
+/** The source of a layer and its map layers. */
+async function sourceOf(layer: Layer): Promise<[SourceSpecification, StyledLayer[]]> {
+  if (layer.kind === "points") {
+    return [{ type: "geojson", data: rectangle(layer.bbox) }, extentLayers(layer.name)];
+  }
+  const json = await readTileJson(layer.name);
+  const tiles = { tiles: json.tiles, bounds: json.bounds ?? layer.bbox, ...zooms(json.minzoom, json.maxzoom) };
+  if (layer.kind === "raster") {
+    return [{ type: "raster", tileSize: 256, ...tiles }, rasterLayers(layer.name)];
+  }
+  const inside = json.vector_layers ?? [{ id: layer.name, fields: {} }];
+  return [{ type: "vector", ...tiles }, inside.flatMap((part) => vectorLayers(layer.name, part))];
+}
+
+function zooms(minzoom: number | undefined, maxzoom: number | undefined): { minzoom?: number; maxzoom?: number } {
+  return { ...(minzoom === undefined ? {} : { minzoom }), ...(maxzoom === undefined ? {} : { maxzoom }) };
+}
+
+function rectangle([west, south, east, north]: Bounds): Feature<Polygon> {
+  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  return { type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } };
+}
