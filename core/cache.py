@@ -9,6 +9,9 @@ from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
 
+ENTRY_BYTES = 128
+"""What a value is taken to cost beside its bytes, so that empty values are bounded too."""
+
 
 class CacheCounts(msgspec.Struct):
     """What a cache did since it was made."""
@@ -22,7 +25,7 @@ class CacheCounts(msgspec.Struct):
 
 
 class ByteCache(Generic[K]):
-    """Least recently used values, at most `capacity_bytes` of them; belongs to one event loop.
+    """Least recently used values, `capacity_bytes` at most; belongs to one event loop.
 
     A value larger than the whole cache is returned and not kept. Failures are not kept.
     """
@@ -34,7 +37,7 @@ class ByteCache(Generic[K]):
 
     @property
     def size(self) -> int:
-        """Bytes kept at this moment."""
+        """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
         return int(self._kept.currsize)
 
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -60,22 +63,26 @@ class ByteCache(Generic[K]):
             value = await compute()
         finally:
             del self._pending[key]
-        if len(value) <= self._kept.maxsize:
+        if _weight(value) <= self._kept.maxsize:
             self._kept[key] = value
         return value
 
 
 class _Counting(LRUCache[Hashable, bytes]):
-    """An LRU cache weighted by length that counts what it drops."""
+    """An LRU cache weighted in bytes that counts what it drops."""
 
     def __init__(self, capacity: int, counts: CacheCounts) -> None:
-        super().__init__(capacity, getsizeof=len)
+        super().__init__(capacity, getsizeof=_weight)
         self._counts = counts
 
     def popitem(self) -> tuple[Hashable, bytes]:
         """Drop the least recently used value."""
         self._counts.evictions += 1
         return super().popitem()
+
+
+def _weight(value: bytes) -> int:
+    return len(value) + ENTRY_BYTES
 
 
 def _look_at_error(task: asyncio.Task[bytes]) -> None:

@@ -26,7 +26,7 @@ _STALE_S = 24 * 3600.0
 _MOVES = 20
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})
 
 
 class DirectoryStore:
@@ -79,7 +79,7 @@ class DirectoryStore:
 
     async def put_file(self, key: str, path: Path) -> ObjectInfo:
         """Store a copy of a local file under `key`."""
-        return await asyncio.to_thread(self._write, key, self._path(key), lambda made: shutil.copyfile(path, made))
+        return await asyncio.to_thread(self._copy, key, self._path(key), path)
 
     async def delete(self, key: str) -> None:
         """Remove an object and the folders it leaves empty."""
@@ -100,7 +100,10 @@ class DirectoryStore:
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Yield the objects whose key begins with `prefix`, sorted by key."""
-        for key, status in await asyncio.to_thread(lambda: list(self._walk(prefix))):
+        folder = prefix.rpartition("/")[0]
+        if folder and not self._is_folder(folder):
+            return
+        for key, status in await asyncio.to_thread(lambda: list(self._walk(folder, prefix))):
             yield _info(key, status)
 
     async def close(self) -> None:
@@ -128,6 +131,10 @@ class DirectoryStore:
         finally:
             os.close(descriptor)
 
+    def _copy(self, key: str, target: Path, path: Path) -> ObjectInfo:
+        with path.open("rb"):  # opened before, so that a source that cannot be read is not taken for a store that fails
+            return self._write(key, target, lambda made: shutil.copyfile(path, made))
+
     def _write(self, key: str, target: Path, fill: Callable[[Path], object]) -> ObjectInfo:
         """Fill a file aside, make it durable and move it into place."""
         try:
@@ -139,6 +146,8 @@ class DirectoryStore:
             fill(aside)
             os.fsync(handle)
             os.fchmod(handle, 0o644)
+            now = time.time_ns()
+            os.utime(handle, ns=(now, now))  # the kernel's own clock ticks every 4 ms, and inodes come back
             _move(aside, target)
             return _info(key, os.fstat(handle))
         except OSError as err:
@@ -147,9 +156,15 @@ class DirectoryStore:
             os.close(handle)
             aside.unlink(missing_ok=True)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield keys and states below the folder of `prefix`, in the order of the keys' UTF-8 bytes."""
-        folder = prefix.rpartition("/")[0]
+    def _is_folder(self, folder: str) -> bool:
+        """Tell whether keys may begin with a folder; `..` leads out of the store."""
+        try:
+            return self._path(folder).is_dir()
+        except (ValueError, OSError):
+            return False
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield keys and states below a folder, in the order of the keys' UTF-8 bytes."""
         found = []
         for place, folders, files in os.walk(self._root / folder):
             if Path(place) == self._root:
@@ -210,6 +225,8 @@ def _write_error(key: str, error: OSError) -> StoreFull | Unavailable | ValueErr
         return StoreFull(f"no room left to store {key} ({error.strerror})", "free disk space or raise the quota")
     if error.errno in {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}:
         return ValueError(f"{key!r} cannot be an object: a folder of keys and an object would have one name")
+    if error.errno == errno.ENAMETOOLONG:
+        return ValueError(f"{key!r} cannot be a file: a name between two `/` has 255 bytes at most")
     return _unavailable(error)
 
 

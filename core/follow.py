@@ -96,6 +96,7 @@ class Follower:
             await asyncio.to_thread(self._keep_local_copy, manifest, reference, part.data)
         else:
             layers = self._table.all()
+            await asyncio.to_thread(self._keep_local_copy, manifest, reference, None)
         self._swap(manifest, reference, layers)
         self._etag = found.info.etag
 
@@ -107,11 +108,15 @@ class Follower:
         if changed:
             _log.info("publication taken", extra={"revision": manifest.revision, "layers": len(layers)})
 
-    def _keep_local_copy(self, manifest: Manifest, reference: PartReference, data: bytes) -> None:
-        """Write part, then manifest; a disk that refuses is no reason not to serve."""
+    def _keep_local_copy(self, manifest: Manifest, reference: PartReference, data: bytes | None) -> None:
+        """Write the part unless it is kept (None), then the manifest; a disk that refuses is no reason not to serve."""
+        part = self._folder / f"layers-{reference.digest}.msgpack"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self._folder / f"layers-{reference.digest}.msgpack", data)
+            if data is not None:
+                _write_atomically(part, data)
+            elif not part.exists():
+                return
             _write_atomically(self._folder / "manifest.json", encode_manifest(manifest))
             for old in self._folder.glob("layers-*.msgpack"):
                 if reference.digest not in old.name:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.directory import DirectoryStore
 from core.errors import BadSetting
+from core.s3_settings import s3_settings
 from core.settings import CoreSettings
 from core.storage import ObjectStore
 
@@ -25,7 +26,7 @@ def open_store(settings: CoreSettings, environ: Mapping[str, str] = os.environ) 
     if parts.scheme == "s3":
         if not parts.netloc or parts.query or parts.fragment:
             raise BadSetting(f"GEOPF_STORAGE_URL={url!r} is not an S3 address", "write it as s3://bucket/prefix")
-        from core.s3 import S3Store, s3_settings
+        from core.s3 import S3Store  # obstore and botocore take half a second; a folder needs neither
 
         return S3Store(parts.netloc, parts.path.strip("/"), s3_settings(environ))
     if parts.scheme == "file":

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from core.dispatch import Dispatcher
 from core.follow import Follower
 from core.listing import listing_route
 from core.open_store import open_store
+from core.s3_settings import gdal_environment, s3_settings
 from core.settings import CoreSettings, read_settings
 from core.table import LayerTable
 from core.telemetry import LAYERS, REVISION, configure_logging
@@ -34,6 +36,8 @@ def create_app() -> Dispatcher:
     settings, serve = read_settings(CoreSettings), read_settings(ServeSettings)
     configure_logging(settings.log_level)
     store = open_store(settings)
+    if settings.storage_url.startswith("s3://"):
+        os.environ.update(gdal_environment(s3_settings(os.environ)))  # GDAL takes these from nowhere else
     table = LayerTable()
     follower = Follower(store, table, settings.data / "engine", settings.follow_interval_s)
     tiles, pool = create_tiler(table, store, read_settings(TilerSettings))

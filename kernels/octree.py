@@ -91,10 +91,10 @@ def radix_pass(keys, order, shift, starts, sorted_keys, sorted_order):
     starts[:] = 0
     for i in range(keys.shape[0]):
         starts[np.int64((keys[i] >> shift) & mask)] += 1
-    total = np.int64(0)
-    for digit in range(starts.shape[0]):
-        count = starts[digit]
-        starts[digit] = total
+    total = 0
+    for value in range(starts.shape[0]):
+        count = starts[value]
+        starts[value] = total
         total += count
     for i in range(keys.shape[0]):
         digit = np.int64((keys[i] >> shift) & mask)

@@ -1,8 +1,8 @@
 """The tile engine, ready to be composed into a program."""
 
-from core.cache import ByteCache
 from litestar.types import ASGIApp
 
+from core.cache import ByteCache
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from core.listing import LayerGuide
 from core.storage import ObjectReader

@@ -4,8 +4,8 @@ import time
 import zlib
 
 import msgspec
-from core.cache import ByteCache
 
+from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from core.storage import ObjectReader
