@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from pyproj import Transformer
 
 from tests.e2e import page_checks as check
-from tests.e2e.stub_engine import TOWN_HALL, Territory, degrees, stub_engine
+from tests.e2e.made_up_engine import TOWN_HALL, Territory, degrees, made_up_engine
 from tests.e2e.synthetic_cloud import write_cloud
 from tests.servers import chromium
 
@@ -27,7 +27,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(cloud: Path) -> Iterator[str]:
-    with stub_engine(Territory(PAGE, cloud)) as address:
+    with made_up_engine(Territory(PAGE, cloud)) as address:
         yield address
 
 
@@ -218,7 +218,7 @@ def roofs(picture):
 
 
 def test_an_empty_platform_shows_how_to_publish(browser):
-    with stub_engine(Territory(PAGE, published=False)) as empty, chromium.recorded_page(browser) as recorded:
+    with made_up_engine(Territory(PAGE, published=False)) as empty, chromium.recorded_page(browser) as recorded:
         recorded.page.goto(empty)
         recorded.page.wait_for_selector("[data-empty]")
         check.screenshot(recorded.page, "map-empty")
@@ -227,7 +227,7 @@ def test_an_empty_platform_shows_how_to_publish(browser):
 
 
 def test_a_layer_that_fails_says_so_and_leaves_the_others(browser):
-    with stub_engine(Territory(PAGE, broken_layer=True)) as broken, chromium.recorded_page(browser) as recorded:
+    with made_up_engine(Territory(PAGE, broken_layer=True)) as broken, chromium.recorded_page(browser) as recorded:
         check.open_map(recorded.page, broken, "#tab=map&layers=ortho,cassee")
         row = recorded.page.locator("[data-layer=cassee]")
         assert "La couche ne se charge pas : HTTP 500" in row.inner_text()
@@ -236,7 +236,7 @@ def test_a_layer_that_fails_says_so_and_leaves_the_others(browser):
 
 
 def test_three_thousand_layers_are_searched_not_all_drawn(browser):
-    with stub_engine(Territory(PAGE, more_layers=3_000)) as many, chromium.recorded_page(browser) as recorded:
+    with made_up_engine(Territory(PAGE, more_layers=3_000)) as many, chromium.recorded_page(browser) as recorded:
         check.open_map(recorded.page, many, "#tab=map&layers=ortho")
         assert len(check.layers_listed(recorded.page)) == 60
         recorded.page.get_by_label("Rechercher une couche").fill("essai n° 2999")

@@ -186,7 +186,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 @dataclass(frozen=True)
 class Territory:
-    """What a stub engine serves."""
+    """What a made-up engine serves."""
 
     page: Path
     """Folder of the built page."""
@@ -343,7 +343,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def stub_engine(territory: Territory) -> Iterator[str]:
+def made_up_engine(territory: Territory) -> Iterator[str]:
     """Serve a territory on a free port of 127.0.0.1 and give its address."""
     handler = type("Handler", (_Handler,), {"territory": territory})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
