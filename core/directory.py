@@ -183,14 +183,15 @@ class DirectoryStore:
 
 def _move(aside: Path, target: Path) -> None:
     """Move a file into place; a concurrent delete may take the emptied folder away in between."""
-    for _ in range(_MOVES):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, _MOVES + 1):
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             aside.replace(target)
-        except FileNotFoundError:
-            continue
-        return
-    raise OSError(errno.EBUSY, "the folder is removed again and again", str(target.parent))
+        except (FileNotFoundError, FileExistsError):  # gone after it was made, or between being seen and looked at
+            if attempt == _MOVES:
+                raise
+        else:
+            return
 
 
 async def _read(descriptor: int, offset: int, length: int) -> bytes:

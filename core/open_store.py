@@ -1,14 +1,15 @@
 """The object store that the settings name."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.directory import DirectoryStore
 from core.errors import BadSetting
 from core.s3_settings import s3_settings
-from core.settings import CoreSettings
+from core.settings import CoreSettings, read_settings
 from core.storage import ObjectStore
 
 FOLDER = "objects"
@@ -36,6 +37,23 @@ def open_store(settings: CoreSettings, environ: Mapping[str, str] = os.environ) 
             f"GEOPF_STORAGE_URL={url!r} is of a kind that is not known", "use s3://bucket/prefix or a folder"
         )
     return _folder(Path(url) if url else settings.data / FOLDER)
+
+
+@asynccontextmanager
+async def given_or_own(store: ObjectStore | None) -> AsyncIterator[ObjectStore]:
+    """Give a store to work with: the one given, or else the platform's own, which is closed at the end.
+
+    Raises:
+        BadSetting: The platform's own cannot be opened.
+    """
+    if store is not None:
+        yield store
+        return
+    own = open_store(read_settings(CoreSettings))
+    try:
+        yield own
+    finally:
+        await own.close()
 
 
 def _folder(path: Path) -> ObjectStore:

@@ -154,8 +154,8 @@ async def _watch(session: int, limits: Limits, log: Path) -> None:
         used = await asyncio.to_thread(session_memory, session)
         if used > limits.memory_bytes:
             raise InputRefused(
-                f"the job used {used >> 20} MiB of memory where {limits.memory_bytes >> 20} MiB are allowed",
-                "split the input, or raise GEOPF_JOB_MEMORY_BYTES",
+                f"the file needs more memory than a job may use ({used >> 20} of {limits.memory_bytes >> 20} MiB)",
+                "split it, or raise GEOPF_JOB_MEMORY_BYTES",
             )
         if log.stat().st_size > _LOG_BYTES:
             raise InputRefused(f"the job wrote more than {_LOG_BYTES >> 20} MiB of log", f"read its beginning: {log}")

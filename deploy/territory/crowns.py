@@ -1,22 +1,19 @@
 """Tree crowns stamped on a cover, from a few shapes made once for a pixel size."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deploy.territory.cover import Cover
 from deploy.territory.grid import Floats
 from deploy.territory.sun import SUN
 from deploy.territory.trees import BUSH, PINE, POPLAR, Trees
-
-if TYPE_CHECKING:
-    from deploy.territory.cover import Cover
 
 _RADIUS_STEP_M = 0.25
 _SHAPES = 5
 
 
-def stamp_trees(cover: "Cover", trees: Trees, first_surface: int) -> None:
+def stamp_trees(cover: Cover, trees: Trees, first_surface: int) -> None:
     """Let the trees of the window stand on the cover; where crowns meet, the higher one shows.
 
     Args:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from rasterio.transform import Affine
 
 from core.errors import BadRequest
-from deploy.territory.cover import paint
 from deploy.territory.elevation import write_elevation
 from deploy.territory.grid import Window
 from deploy.territory.lidar import Points, scan, write_tile
 from deploy.territory.ortho import Textures, make_textures, photograph, shadow_margin
+from deploy.territory.paint import paint
 from deploy.territory.scene import SIDE_M, Scene, make_scene
 from deploy.territory.vectors import write_vectors
 

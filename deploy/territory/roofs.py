@@ -1,17 +1,13 @@
 """Buildings, cars and decks stamped on a cover."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.territory import surfaces as s
+from deploy.territory.cover import Cover
 from deploy.territory.grid import Floats, Window
 from deploy.territory.sun import SUN
 from deploy.territory.village import Building, Wing
-
-if TYPE_CHECKING:
-    from deploy.territory.cover import Cover
 
 Area = tuple[slice, slice]
 
@@ -36,7 +32,7 @@ def turned(window: Window, x: float, y: float, heading: float, reach: float) -> 
     return area, right * cos + up * sin, up * cos - right * sin
 
 
-def stamp_flat(cover: "Cover", where: NDArray[np.bool_], height: Floats, surface: int) -> None:
+def stamp_flat(cover: Cover, where: NDArray[np.bool_], height: Floats, surface: int) -> None:
     """Lay a level surface at a height above the ground."""
     cover.surface[where] = surface
     cover.height[where] = height[where]
@@ -44,7 +40,7 @@ def stamp_flat(cover: "Cover", where: NDArray[np.bool_], height: Floats, surface
 
 
 def stamp_box(
-    cover: "Cover", x: float, y: float, heading: float, size: tuple[float, float, float], surface: int, tone: float
+    cover: Cover, x: float, y: float, heading: float, size: tuple[float, float, float], surface: int, tone: float
 ) -> None:
     """Set down a box: half length, half width and height, metres. A car has a dark windscreen."""
     half_length, half_width, height = size
@@ -61,7 +57,7 @@ def stamp_box(
     cover.tone[area][glass] = 0.0
 
 
-def stamp_building(cover: "Cover", building: Building, surface: int) -> None:
+def stamp_building(cover: Cover, building: Building, surface: int) -> None:
     """Raise a building with its roofs, chimney and panels.
 
     Roof surfaces are level with nothing but themselves: the height is taken from the levelled
@@ -79,7 +75,7 @@ def stamp_building(cover: "Cover", building: Building, surface: int) -> None:
             _panels(cover, first)
 
 
-def _roof(cover: "Cover", building: Building, wing: Wing, surface: int) -> None:
+def _roof(cover: Cover, building: Building, wing: Wing, surface: int) -> None:
     reach = wing.half_length + wing.half_width
     area, along, aside = turned(cover.window, wing.x, wing.y, wing.heading, reach)
     to_side = wing.half_width - np.abs(aside)
@@ -105,7 +101,7 @@ def _roof(cover: "Cover", building: Building, wing: Wing, surface: int) -> None:
     np.copyto(cover.light[area], np.broadcast_to(light, wins.shape).astype(np.float32), where=wins)
 
 
-def _chimney(cover: "Cover", building: Building, wing: Wing) -> None:
+def _chimney(cover: Cover, building: Building, wing: Wing) -> None:
     slip = (building.year % 7 - 3) / 3.5 * (wing.half_length - 1.5)
     x = wing.x + slip * np.cos(wing.heading) - 1.1 * np.sin(wing.heading)
     y = wing.y + slip * np.sin(wing.heading) + 1.1 * np.cos(wing.heading)
@@ -117,7 +113,7 @@ def _chimney(cover: "Cover", building: Building, wing: Wing) -> None:
         cover.light[area][inside] = 1.0
 
 
-def _panels(cover: "Cover", wing: Wing) -> None:
+def _panels(cover: Cover, wing: Wing) -> None:
     """Solar panels on the slope that faces south."""
     side = -1 if np.cos(wing.heading) > 0 else 1
     reach = wing.half_length + wing.half_width

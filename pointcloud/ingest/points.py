@@ -8,9 +8,8 @@ from pathlib import Path
 from core.errors import InputRefused
 from core.job import JobSpec, Notice, Progress, Result
 from core.layer import Bounds, PointCloudFile, PointCloudSource
-from core.open_store import open_store
+from core.open_store import given_or_own
 from core.program import Emit
-from core.settings import CoreSettings, read_settings
 from core.storage import ObjectInfo, ObjectStore, check_key
 from pointcloud.copc.promote import HAS_WAVEFORM, PROMOTED
 from pointcloud.ingest.convert import Input, Made, convert, look_at
@@ -88,34 +87,31 @@ async def _convert_all(
     spec: JobSpec, emit: Emit, given: ObjectStore | None, inputs: list[Input], keys: list[str]
 ) -> tuple[list[Made], list[ObjectInfo]]:
     """Convert and store file after file; take back what was stored when one fails."""
-    store = given or open_store(read_settings(CoreSettings))
     total = sum(one.las.header.points for one in inputs)
     made: list[Made] = []
     infos: list[ObjectInfo] = []
     before = 0
-    try:
-        for one, key in zip(inputs, keys, strict=True):
-            points = one.las.header.points
+    async with given_or_own(given) as store:
+        try:
+            for one, key in zip(inputs, keys, strict=True):
+                points = one.las.header.points
 
-            def tell(share: float, step: str, done: int, one: Input = one, before: int = before) -> None:
-                text = f"{one.path.name}: {step} ({done:,} of {one.las.header.points:,} points)"
-                emit(Progress((before + share * one.las.header.points) / total, text))
+                def tell(share: float, step: str, done: int, one: Input = one, before: int = before) -> None:
+                    text = f"{one.path.name}: {step} ({done:,} of {one.las.header.points:,} points)"
+                    emit(Progress((before + share * one.las.header.points) / total, text))
 
-            copc = Path(spec.scratch) / key.rpartition("/")[2]
-            try:
-                made.append(convert(one, copc, tell))
-                tell(0.99, _STORED, points)
-                infos.append(await store.put_file(key, copc))
-            finally:
-                copc.unlink(missing_ok=True)
-            before += points
-    except BaseException:
-        for key in keys[: len(made)]:
-            await store.delete(key)
-        raise
-    finally:
-        if given is None:
-            await store.close()
+                copc = Path(spec.scratch) / key.rpartition("/")[2]
+                try:
+                    made.append(convert(one, copc, tell))
+                    tell(0.99, _STORED, points)
+                    infos.append(await store.put_file(key, copc))
+                finally:
+                    copc.unlink(missing_ok=True)
+                before += points
+        except BaseException:
+            for key in keys[: len(made)]:
+                await store.delete(key)
+            raise
     return made, infos
 
 

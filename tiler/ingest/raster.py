@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ from rasterio.warp import transform
 from core.errors import InputRefused, StoreFull
 from core.job import JobSpec, Notice, Progress, Result
 from core.layer import Bounds, RasterSource
-from core.open_store import open_store
+from core.open_store import given_or_own
 from core.program import Emit
-from core.settings import CoreSettings, read_settings
 from core.storage import ObjectInfo, ObjectStore
 from tiler.ingest.raster_grid import MERCATOR, RasterGrid, choose_grid
 from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, look_at
@@ -99,7 +99,7 @@ def _write_cog(drawn: Path, made: Path, grid: RasterGrid, profile: RasterProfile
         "BIGTIFF": "IF_SAFER",
         "NUM_THREADS": 2,
     }
-    with _heartbeat(made, drawn, emit):
+    with _heartbeat(emit):
         try:
             rasterio.shutil.copy(drawn, made, driver="COG", **options)
         except GDAL_ERRORS as err:
@@ -108,28 +108,25 @@ def _write_cog(drawn: Path, made: Path, grid: RasterGrid, profile: RasterProfile
             ) from err
 
 
-class _heartbeat:  # noqa: N801 - reads as what it does in a `with`
+@contextmanager
+def _heartbeat(emit: Emit) -> Iterator[None]:
     """Tell twice a second that GDAL is still at work: it gives no progress of its own."""
+    ended = threading.Event()
 
-    def __init__(self, made: Path, drawn: Path, emit: Emit) -> None:
-        self._made, self._emit = made, emit
-        self._expected = max(drawn.stat().st_size, 1)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
+    def beat() -> None:
         beats = 0
-        while not self._ended.wait(0.5):
+        while not ended.wait(0.5):
             beats += 1
             share = 1.0 - 1.0 / (1.0 + beats / 20.0)
-            self._emit(Progress(_DRAWN + share * (_CLOUD_OPTIMIZED - _DRAWN), "writing the COG and its overviews"))
+            emit(Progress(_DRAWN + share * (_CLOUD_OPTIMIZED - _DRAWN), "writing the COG and its overviews"))
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _check(made: Path, on_progress: Callable[[float], None]) -> None:
@@ -151,12 +148,8 @@ def _check(made: Path, on_progress: Callable[[float], None]) -> None:
 
 
 async def _store(store: ObjectStore | None, key: str, path: Path) -> ObjectInfo:
-    target = store if store is not None else open_store(read_settings(CoreSettings))
-    try:
+    async with given_or_own(store) as target:
         return await target.put_file(key, path)
-    finally:
-        if store is None:
-            await target.close()
 
 
 def _small(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_], float]:

@@ -16,9 +16,8 @@ from pyproj.exceptions import ProjError
 from core.errors import InputRefused
 from core.job import JobSpec, Notice, Progress, Result
 from core.layer import Bounds, VectorSource
-from core.open_store import open_store
+from core.open_store import given_or_own
 from core.program import Emit
-from core.settings import CoreSettings, read_settings
 from core.storage import ObjectInfo, ObjectStore
 from kernels.hilbert import hilbert_keys
 from tiler.ingest.vector_input import VectorInput, look_at
@@ -241,9 +240,5 @@ def _degrees(geometry: shapely.Geometry, crs: CRS) -> tuple[float, float]:
 
 
 async def _store(store: ObjectStore | None, key: str, path: Path) -> ObjectInfo:
-    target = store if store is not None else open_store(read_settings(CoreSettings))
-    try:
+    async with given_or_own(store) as target:
         return await target.put_file(key, path)
-    finally:
-        if store is None:
-            await target.close()

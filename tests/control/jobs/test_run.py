@@ -110,7 +110,7 @@ async def test_a_job_over_its_memory_is_told_so(order, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 async def test_processes_that_are_over_the_memory_only_together_are_killed(order, tmp_path):
     spec = order("allocate-together", memory_bytes=250 << 20)
-    with pytest.raises(InputRefused, match="where 250 MiB are allowed"):
+    with pytest.raises(InputRefused, match="of 250 MiB"):
         await run_job(spec, print, log=tmp_path / "log", programs=FAKE)
 
 
