@@ -28,9 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if value is not None:
             os.environ[f"GEOPF_{name.upper()}"] = str(value)
     run: Command = arguments.run
+    return exit_status(lambda: run(arguments))
+
+
+def exit_status(run: Callable[[], int]) -> int:
+    """Run a program and turn what it raises into one line on standard error and an exit status."""
     try:
         configure_logging(os.environ.get("GEOPF_LOG_LEVEL") or "WARNING")
-        return run(arguments)
+        return run()
     except GeoplateformeError as error:
         print(f"geopf: {error}", file=sys.stderr)
         return 1

@@ -1,34 +1,29 @@
 """`geopf demo`: a synthetic territory, published through the commands of anybody's files, then served."""
 
+import subprocess
 import sys
 import time
-from pathlib import Path
 
-import msgspec
-
-from core.job import Progress
 from core.settings import CoreSettings, read_settings
 from deploy.ingest import ingest_files, published_names
-from deploy.progress import ProgressReport
-from deploy.serve import serve
-from deploy.territory.make import Territory, make_territory
-
-_FORM = 1
-"""Changed when the territory is made in another way, so that an older one is made anew."""
-
-
-class _Stamp(msgspec.Struct, frozen=True):
-    """What tells that the territory in a folder is whole."""
-
-    form: int
-    territory: Territory
+from deploy.serve import check_ports, serve
+from deploy.settings import ServeSettings
+from deploy.territory.product import Territory, read_stamp
 
 
 def run_demo(*, serve_after: bool = True) -> int:
     """Make what is not there yet, publish it, print where it is and serve it; return the exit status."""
     start = time.monotonic()
+    if serve_after:
+        check_ports(read_settings(ServeSettings))  # now rather than after minutes of work
     folder = read_settings(CoreSettings).data / "demo"
-    territory = _territory(folder)
+    territory = read_stamp(folder)
+    if territory is None:
+        # A process of its own gives the gigabyte back that painting takes; it says itself what stopped it.
+        status = subprocess.call([sys.executable, "-m", "deploy.territory", str(folder)])
+        territory = read_stamp(folder)
+        if territory is None:
+            return status or 1
     present = published_names()
     for layer in territory.layers:
         if layer.name in present:
@@ -44,28 +39,6 @@ def run_demo(*, serve_after: bool = True) -> int:
     if not serve_after:
         return 0
     return serve(lambda base_url: _welcome(base_url, territory, time.monotonic() - start))
-
-
-def _territory(folder: Path) -> Territory:
-    """Return the territory of the folder, made when it is not there whole."""
-    stamp = folder / "territory.json"
-    try:
-        known = msgspec.json.decode(stamp.read_bytes(), type=_Stamp, dec_hook=_path)
-        if known.form == _FORM and all(Path(p).is_file() for one in known.territory.layers for p in one.files):
-            return known.territory
-    except (FileNotFoundError, msgspec.DecodeError):
-        pass
-    folder.mkdir(parents=True, exist_ok=True)
-    with ProgressReport("territory") as report:
-        territory = make_territory(folder, lambda done, step: report(Progress(done, step)))
-    stamp.write_bytes(msgspec.json.encode(_Stamp(_FORM, territory), enc_hook=str))
-    return territory
-
-
-def _path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise NotImplementedError(kind)
 
 
 def _welcome(base_url: str, territory: Territory, seconds: float) -> None:

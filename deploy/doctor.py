@@ -18,7 +18,7 @@ from control.settings import ControlSettings, postgres_folder
 from core.errors import GeoplateformeError
 from core.open_store import open_store
 from core.settings import CoreSettings, read_settings
-from deploy.serve import check_port
+from deploy.serve import check_ports
 from deploy.settings import ServeSettings
 
 _LEAST_FREE = 5 << 30
@@ -115,8 +115,7 @@ def _ports() -> Finding:
     where = read_settings(ServeSettings)
     if _answers(where):
         return Finding("ports", fine=True, told=f"the platform runs on port {where.port}")
-    check_port(where.host, where.port, "GEOPF_PORT")
-    check_port(*where.control_address, "GEOPF_CONTROL_PORT")
+    check_ports(where)
     return Finding("ports", fine=True, told=f"{where.port} and {where.control_address[1]} are free")
 
 

@@ -33,8 +33,7 @@ def serve(on_ready: Callable[[str], None] | None = None) -> int:
     """
     settings, where = read_settings(CoreSettings), read_settings(ServeSettings)
     open_store(settings)
-    check_port(where.host, where.port, "GEOPF_PORT or --port")
-    check_port(*where.control_address, "GEOPF_CONTROL_PORT")
+    check_ports(where)
     supervisor = Supervisor(platform_programs(where), settings.data / "logs", _say)
     signal.signal(signal.SIGINT, supervisor.stop_soon)
     signal.signal(signal.SIGTERM, supervisor.stop_soon)
@@ -50,6 +49,16 @@ def serve(on_ready: Callable[[str], None] | None = None) -> int:
     _say(f"Géoplateforme listens on {base_url}/ (data: {settings.data.resolve()}; Ctrl-C stops it)")
     supervisor.run()
     return 0
+
+
+def check_ports(where: ServeSettings) -> None:
+    """See that the platform's two ports are free.
+
+    Raises:
+        Conflict: One is in use.
+    """
+    check_port(where.host, where.port, "GEOPF_PORT or --port")
+    check_port(*where.control_address, "GEOPF_CONTROL_PORT")
 
 
 def platform_programs(where: ServeSettings) -> tuple[Program, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -17,6 +16,7 @@ from deploy.territory.grid import Window
 from deploy.territory.lidar import Points, scan, write_tile
 from deploy.territory.ortho import Textures, make_textures, photograph, shadow_margin
 from deploy.territory.paint import paint
+from deploy.territory.product import Territory, TerritoryLayer
 from deploy.territory.scene import SIDE_M, Scene, make_scene
 from deploy.territory.vectors import write_vectors
 
@@ -28,29 +28,6 @@ _THREADS = 2
 
 Progress = Callable[[float, str], None]
 """Told how far the work is, from 0 to 1, and what is being done."""
-
-
-class TerritoryLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """One product: files that become one layer."""
-
-    name: str
-    kind: Literal["raster", "vector", "points"]
-    title: str
-    abstract: str
-    files: tuple[Path, ...]
-    source_layer: str = ""
-    """Layer of the file to take; empty for the only one."""
-
-
-class Territory(msgspec.Struct, frozen=True, kw_only=True):
-    """What was made."""
-
-    title: str
-    abstract: str
-    bounds: tuple[float, float, float, float]
-    """West, south, east, north, metres (EPSG:2154)."""
-
-    layers: tuple[TerritoryLayer, ...]
 
 
 class _Tile(msgspec.Struct, frozen=True, kw_only=True):

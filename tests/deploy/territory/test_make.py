@@ -11,7 +11,8 @@ import shapely
 from rasterio.windows import from_bounds
 
 from core.errors import BadRequest
-from deploy.territory.make import Territory, make_territory
+from deploy.territory.make import make_territory
+from deploy.territory.product import Territory
 
 NAMES = ("0770_6277", "0771_6277", "0770_6276", "0771_6276")
 CORNERS = {"0770_6277": (770870, 6276130), "0771_6277": (771000, 6276130), "0770_6276": (770870, 6276000),
