@@ -20,6 +20,11 @@ from core.layer import Bounds
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and GDAL's as they are from `copy` and some reads."""
 
+_OTHER_KINDS = {".las": "points", ".laz": "points"} | dict.fromkeys(
+    (".gpkg", ".shp", ".geojson", ".json", ".parquet", ".fgb", ".gml"), "vector"
+)
+"""The command that takes a file of this ending when GDAL finds no raster in it."""
+
 MERCATOR_LATITUDE = 85.0511287798066
 """Where Web Mercator ends, degrees."""
 
@@ -61,9 +66,14 @@ def open_dataset(path: str) -> DatasetReader:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # `look_at` says it better
             return rasterio.open(path)
     except (*GDAL_ERRORS, ValueError) as err:
-        raise InputRefused(
-            f"{name} cannot be read as a raster ({_one_line(err)})", "see `gdalinfo` for its state"
-        ) from err
+        reason = _one_line(err).replace(f"'{path}' ", "")
+        raise InputRefused(f"{name} cannot be read as a raster ({reason})", _remedy(path)) from err
+
+
+def _remedy(path: str) -> str:
+    """Return what to do about a file that is no raster: often it is data of another kind, given with the rest."""
+    other = _OTHER_KINDS.get(Path(path).suffix.lower())
+    return f"give it to `geopf ingest {other}`" if other else "see `gdalinfo` for its state"
 
 
 def look_at(path: str, declared_crs: str) -> RasterInput:

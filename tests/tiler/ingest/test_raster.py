@@ -216,6 +216,16 @@ def test_files_that_cannot_be_taken_are_refused_with_their_name_and_a_remedy(tmp
         assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("name", "command"), [("a.laz", "ingest points"), ("B.LAS", "ingest points"), ("c.gpkg", "ingest vector")]
+)
+def test_data_of_another_kind_is_sent_to_the_command_that_takes_it(tmp_path, ingest, name, command):
+    (tmp_path / name).write_bytes(b"LASF" + bytes(400))
+    with pytest.raises(InputRefused, match="cannot be read") as caught:
+        ingest(str(tmp_path / name))
+    assert command in caught.value.remedy
+
+
 def test_a_truncated_raster_is_refused(tmp_path, ingest):
     path = Path(write(tmp_path / "t.tif", imagery()))
     path.write_bytes(path.read_bytes()[:-100_000])
