@@ -1,0 +1,32 @@
+"""Pixels on their way to a tile: samples as they are stored, and a picture as it is seen."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Samples(msgspec.Struct, frozen=True, gc=False):
+    """Pixels as the source stores them, in one of two forms.
+
+    8-bit samples say beside them which pixels are missing; all other types become
+    float32, in which a missing sample is NaN.
+    """
+
+    values: NDArray[Any]
+    """Shape (rows, cols, bands), C order, uint8 or float32."""
+
+    valid: NDArray[np.uint8] | None = None
+    """Shape (rows, cols): 255 where the pixel has data, 0 where it has none, between them where an alpha band says so.
+    None when all pixels have data, and always for float32."""
+
+
+class Picture(msgspec.Struct, frozen=True, gc=False):
+    """Pixels as they are seen."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (rows, cols, channels), C order: grey, grey and alpha, RGB, or RGBA; one channel when there is a palette."""
+
+    palette: bytes = b""
+    """Red, green, blue, alpha of each index, 256 entries at most; empty without a palette."""
