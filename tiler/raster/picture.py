@@ -26,7 +26,7 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     """Pixels as they are seen."""
 
     pixels: NDArray[np.uint8]
-    """Shape (rows, cols, channels), C order: grey, grey and alpha, RGB, or RGBA; one channel when there is a palette."""
+    """Shape (rows, cols, channels), C order: grey, grey and alpha, RGB or RGBA; one with a palette."""
 
     palette: bytes = b""
     """Red, green, blue, alpha of each index, 256 entries at most; empty without a palette."""
