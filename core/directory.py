@@ -60,6 +60,12 @@ class DirectoryStore:
                 return None
             return StoredObject(info, await _read(descriptor, 0, info.size))
 
+    async def get_start(self, key: str, length: int) -> StoredObject:
+        """Return the first bytes of an object, with its size and ETag."""
+        with self._open(key) as descriptor:
+            info = _info(key, os.fstat(descriptor))
+            return StoredObject(info, await _read(descriptor, 0, min(length, info.size)))
+
     async def get_range(self, key: str, offset: int, length: int, *, if_match: str = "") -> bytes:
         """Return `length` bytes from `offset`, fewer when the object ends before."""
         with self._open(key) as descriptor:

@@ -65,6 +65,15 @@ class S3Store:
                 return None
             return await _whole(key, answer)
 
+    async def get_start(self, key: str, length: int) -> StoredObject:
+        """Return the first bytes of an object, with its size and ETag."""
+        try:
+            with _mapped_errors(key):
+                answer = await obstore.get_async(self._reader, self._full(key), options={"range": (0, length)})
+                return await _whole(key, answer)
+        except _BadRange:  # an empty object has no first byte
+            return StoredObject(await self.head(key), b"")
+
     async def get_range(self, key: str, offset: int, length: int, *, if_match: str = "") -> bytes:
         """Return `length` bytes from `offset`, fewer when the object ends before."""
         if length <= 0:

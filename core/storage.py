@@ -21,7 +21,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredObject(msgspec.Struct, frozen=True, gc=False):
-    """An object with its whole content."""
+    """An object with its content, or with how that begins."""
 
     info: ObjectInfo
     data: bytes
@@ -41,6 +41,15 @@ class ObjectReader(Protocol):
 
     async def get(self, key: str, *, if_none_match: str = "") -> StoredObject | None:
         """Return an object, or None when its ETag still equals `if_none_match`.
+
+        Raises:
+            ObjectNotFound: Nothing is stored under `key`.
+            Unavailable: The store does not answer.
+        """
+        ...
+
+    async def get_start(self, key: str, length: int) -> StoredObject:
+        """Return the first `length` bytes of an object, fewer when it is shorter, with its size and ETag.
 
         Raises:
             ObjectNotFound: Nothing is stored under `key`.

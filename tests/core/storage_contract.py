@@ -70,6 +70,17 @@ class ObjectStoreContract:
         await store.put("digits", b"0123456789")
         assert await store.get_range("digits", offset, length) == expected
 
+    @pytest.mark.parametrize(("length", "expected"), [(1, b"0"), (10, b"0123456789"), (99, b"0123456789")])
+    async def test_the_start_of_an_object_comes_with_its_size_and_etag(self, store, length, expected):
+        stored = await store.put("digits", b"0123456789")
+        start = await store.get_start("digits", length)
+        assert (start.data, start.info.size, start.info.etag) == (expected, 10, stored.etag)
+
+    async def test_the_start_of_an_empty_object_is_no_bytes(self, store):
+        await store.put("empty", b"")
+        start = await store.get_start("empty", 10)
+        assert (start.data, start.info.size) == (b"", 0)
+
     @pytest.mark.parametrize("offset", [10, 11, 10_000])
     async def test_a_range_beyond_the_end_tells_the_size(self, store, offset):
         await store.put("digits", b"0123456789")
@@ -101,6 +112,7 @@ class ObjectStoreContract:
             store.head("absent"),
             store.get("absent"),
             store.get("absent", if_none_match='"x"'),
+            store.get_start("absent", 1),
             store.get_range("absent", 0, 1),
             store.get_range("absent", 0, 1, if_match='"x"'),
             store.head("a"),

@@ -39,6 +39,7 @@ def every_call(store, path):
     return {
         "head": lambda: store.head("key"),
         "get": lambda: store.get("key"),
+        "get_start": lambda: store.get_start("key", 1),
         "get_range": lambda: store.get_range("key", 0, 1),
         "put": lambda: store.put("key", b"content"),
         "put_file": lambda: store.put_file("key", path),
