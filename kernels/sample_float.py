@@ -1,0 +1,71 @@
+"""Sampling of float32 grids, in which a missing sample is NaN; lattices as in `kernels.sample`."""
+
+import numpy as np
+from numba import njit, types, void
+
+from kernels.sample import weight_at
+
+GRID = types.Array(types.float32, 3, "C", readonly=True)
+LATTICE = types.Array(types.float64, 2, "C", readonly=True)
+RESULT = types.float32[:, :, ::1]
+
+
+@njit(void(GRID, LATTICE, LATTICE, types.int64, types.int64, types.float64, RESULT), cache=True, nogil=True)
+def sample_float(source, x, y, step, kind, reduction, result):
+    """Weigh the samples around each place, where nothing was painted before.
+
+    A place whose covering pixel is missing in a band stays as it was; weights of other
+    samples that are missing or outside are given to those that are there.
+
+    Args:
+        source: NaN where there is no data, shape (rows, cols, bands).
+        x: Lattice of columns, see `kernels.sample.nearest_inside`.
+        y: Lattice of rows.
+        step: Pixels of the result between nodes, > 0.
+        kind: 0 nearest, 1 bilinear, 2 cubic (Keys 1981, a = -0.5), 3 average.
+        reduction: Source pixels per pixel of the result, at least 1; the kernel is stretched by it.
+        result: NaN where nothing was painted yet, shape (height, width, bands). Modified.
+    """
+    rows, cols, bands = source.shape
+    height, width = result.shape[0], result.shape[1]
+    reach = (0.5 if kind == 3 else float(kind)) * reduction
+    for row in range(height):
+        above = row // step
+        down = (row - above * step) / step
+        below = min(above + 1, x.shape[0] - 1)
+        for col in range(width):
+            node = col // step
+            after = min(node + 1, x.shape[1] - 1)
+            across = (col - node * step) / step
+            px = (x[above, node] * (1 - down) + x[below, node] * down) * (1 - across) + (
+                x[above, after] * (1 - down) + x[below, after] * down
+            ) * across
+            py = (y[above, node] * (1 - down) + y[below, node] * down) * (1 - across) + (
+                y[above, after] * (1 - down) + y[below, after] * down
+            ) * across
+            if not (0 <= px < cols and 0 <= py < rows):
+                continue
+            here_row, here_col = np.int64(py), np.int64(px)
+            first_row = max(np.int64(np.ceil(py - reach - 0.5)), 0)
+            last_row = min(np.int64(np.floor(py + reach - 0.5)), rows - 1)
+            first_col = max(np.int64(np.ceil(px - reach - 0.5)), 0)
+            last_col = min(np.int64(np.floor(px + reach - 0.5)), cols - 1)
+            for band in range(bands):
+                covering = source[here_row, here_col, band]
+                if np.isnan(covering) or not np.isnan(result[row, col, band]):
+                    continue
+                if kind == 0:
+                    result[row, col, band] = covering
+                    continue
+                total = 0.0
+                sum_ = 0.0
+                for at_row in range(first_row, last_row + 1):
+                    vertical = weight_at(abs(at_row + 0.5 - py) / reduction, kind)
+                    for at_col in range(first_col, last_col + 1):
+                        value = source[at_row, at_col, band]
+                        if np.isnan(value):
+                            continue
+                        weight = vertical * weight_at(abs(at_col + 0.5 - px) / reduction, kind)
+                        total += weight
+                        sum_ += weight * value
+                result[row, col, band] = np.float32(sum_ / total) if total > 1e-6 else covering
