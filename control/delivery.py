@@ -81,6 +81,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     source_layer: str = ""
     """Layer to take from a file that holds several; empty for the only one."""
 
+    as_is: bool = False
+    """Rasters only: store Cloud-Optimized GeoTIFFs without changing them."""
+
     replace: bool = False
     """Whether the data of an existing layer of this name may be replaced."""
 
@@ -174,6 +177,7 @@ async def _make(
         scratch=str(scratch),
         crs=delivery.crs,
         source_layer=delivery.source_layer,
+        as_is=delivery.as_is,
         limits=limits,
     )
     result = await run_job(spec, on_event, log=job_log(data, stored_data), programs=programs)

@@ -47,6 +47,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     source_layer: str = ""
     """Layer to take from a file that holds several; empty for the only one."""
 
+    as_is: bool = False
+    """Rasters only: store Cloud-Optimized GeoTIFFs without changing them."""
+
     limits: Limits = Limits()
 
 

@@ -10,10 +10,13 @@ Bounds = tuple[float, float, float, float]
 
 
 class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="raster"):
-    """A Cloud-Optimized GeoTIFF on the object store."""
+    """One or more Cloud-Optimized GeoTIFFs on the object store."""
 
     href: str
-    """Object key."""
+    """Object key of the file; of several, of the index that finds them (`tiler.raster.mosaic`)."""
+
+    files: int = 1
+    """Number of files; 1 when `href` is the file itself."""
 
     bands: tuple[int, ...]
     """Bands to show, numbered from 1: one (grey) or three (red, green, blue)."""
@@ -26,6 +29,12 @@ class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ras
 
     rescale: tuple[float, float] | None = None
     """Values shown as black and as white; None for imagery that is ready to be seen (uint8)."""
+
+    crs: str = ""
+    """CRS declared by the producer, as authority:code or WKT; empty for the one the file tells."""
+
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"
+    """How samples between pixels are found: nearest for classes, bilinear for what is continuous."""
 
     min_zoom: int = 0
     """First WebMercatorQuad level at which the layer is worth asking."""

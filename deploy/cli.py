@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("--abstract", default="", help="a sentence or two on the data")
     ingest.add_argument("--crs", default="", help="CRS of the files when they do not say it, for instance EPSG:2154")
     ingest.add_argument("--layer", default="", help="layer to take from a file that holds several")
+    ingest.add_argument(
+        "--as-is", action="store_true", help="keep Cloud-Optimized GeoTIFFs as they are, on their own grid"
+    )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
     ingest.set_defaults(run=_ingest)
@@ -111,6 +114,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
         title=arguments.title,
         abstract=arguments.abstract,
         crs=arguments.crs,
+        as_is=arguments.as_is,
         source_layer=arguments.layer,
         replace=arguments.replace,
         as_json=arguments.json,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from control.delivery import Delivery, deliver, list_layers, remove_layer
-from core.errors import InputRefused
+from core.errors import BadRequest, InputRefused
 from core.layer import PublishedLayer, kind_of
 from core.naming import check_layer_name
 from deploy.platform import open_platform
@@ -23,17 +23,20 @@ def ingest_files(
     abstract: str = "",
     crs: str = "",
     source_layer: str = "",
+    as_is: bool = False,
     replace: bool = False,
     as_json: bool | None = None,
 ) -> int:
     """Publish files as one layer and show how far it is; return the exit status.
 
     Raises:
-        BadRequest: The name cannot be used.
+        BadRequest: The name cannot be used, or `as_is` is asked of data that are no rasters.
         Conflict: The layer exists and `replace` is not given.
         InputRefused: A file cannot be taken.
     """
     check_layer_name(name)
+    if as_is and kind != "raster":
+        raise BadRequest(f"--as-is is for rasters, not for {kind}", "leave it out")
     for file in files:
         if not Path(file).exists():
             raise InputRefused(f"{file} does not exist", "give the path of a file")
@@ -45,6 +48,7 @@ def ingest_files(
         abstract=abstract,
         crs=crs,
         source_layer=source_layer,
+        as_is=as_is,
         replace=replace,
     )
     with ProgressReport(name, as_json=as_json) as report:

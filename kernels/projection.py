@@ -119,7 +119,7 @@ def conic_parameters(
     def t(degrees: float) -> float:
         phi = math.radians(degrees)
         s = eccentricity * math.sin(phi)
-        return math.tan(math.pi / 4 - phi / 2) / ((1 - s) / (1 + s)) ** (eccentricity / 2)
+        return float(math.tan(math.pi / 4 - phi / 2) / ((1 - s) / (1 + s)) ** (eccentricity / 2))
 
     if first == second:
         n = math.sin(math.radians(first))

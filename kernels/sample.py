@@ -218,10 +218,10 @@ def weighted(source, valid, x, y, step, kind, reduction, result, painted):
                 continue
             total = 0.0
             sums[:] = 0.0
-            first_row = max(np.int64(np.ceil(py - reach - 0.5)), 0)
-            last_row = min(np.int64(np.floor(py + reach - 0.5)), rows - 1)
-            first_col = max(np.int64(np.ceil(px - reach - 0.5)), 0)
-            last_col = min(np.int64(np.floor(px + reach - 0.5)), cols - 1)
+            first_row = max(int(np.ceil(py - reach - 0.5)), 0)
+            last_row = min(int(np.floor(py + reach - 0.5)), rows - 1)
+            first_col = max(int(np.ceil(px - reach - 0.5)), 0)
+            last_col = min(int(np.floor(px + reach - 0.5)), cols - 1)
             for at_row in range(first_row, last_row + 1):
                 vertical = weight_at(abs(at_row + 0.5 - py) / reduction, kind)
                 for at_col in range(first_col, last_col + 1):

@@ -46,10 +46,10 @@ def sample_float(source, x, y, step, kind, reduction, result):
             if not (0 <= px < cols and 0 <= py < rows):
                 continue
             here_row, here_col = np.int64(py), np.int64(px)
-            first_row = max(np.int64(np.ceil(py - reach - 0.5)), 0)
-            last_row = min(np.int64(np.floor(py + reach - 0.5)), rows - 1)
-            first_col = max(np.int64(np.ceil(px - reach - 0.5)), 0)
-            last_col = min(np.int64(np.floor(px + reach - 0.5)), cols - 1)
+            first_row = max(int(np.ceil(py - reach - 0.5)), 0)
+            last_row = min(int(np.floor(py + reach - 0.5)), rows - 1)
+            first_col = max(int(np.ceil(px - reach - 0.5)), 0)
+            last_col = min(int(np.floor(px + reach - 0.5)), cols - 1)
             for band in range(bands):
                 covering = source[here_row, here_col, band]
                 if np.isnan(covering) or not np.isnan(result[row, col, band]):

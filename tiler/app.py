@@ -9,6 +9,10 @@ from core.storage import ObjectReader
 from core.table import LayerTable
 from tiler.coverage import offered_sets
 from tiler.pool import RenderPool
+from tiler.raster.blocks import BlockCache
+from tiler.raster.engine import RasterEngine
+from tiler.raster.header import RasterHeaders
+from tiler.raster.mosaic import MosaicIndexes
 from tiler.renderer import Renderer
 from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
@@ -20,8 +24,15 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[tuple[str, bool]] = ByteCache(settings.tile_cache_bytes)
+    rasters = RasterEngine(
+        store,
+        pool,
+        headers=RasterHeaders(store, settings.header_cache_bytes),
+        blocks=BlockCache(store, pool, settings.block_cache_bytes),
+        indexes=MosaicIndexes(store, settings.header_cache_bytes),
+    )
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(store, pool, cache, vectors)), pool
+    return tiles_app(layers, Renderer(pool, cache, rasters, vectors)), pool
 
 
 GUIDE = LayerGuide(

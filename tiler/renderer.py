@@ -8,12 +8,13 @@ import msgspec
 from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, VectorSource
-from core.storage import ObjectReader
 from core.telemetry import PLANS
 from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
-from tiler.raster import tile as raster_tile
+from tiler.raster.blocks import Stages
+from tiler.raster.engine import RasterEngine
+from tiler.raster.grid import PixelGrid
 from tiler.vector import tile as vector_tile
 from tiler.vector.source import VectorSources
 
@@ -23,7 +24,7 @@ RASTER_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
 
-ENCODING = "1"
+ENCODING = "2"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 
@@ -55,6 +56,8 @@ class EncodedTile(msgspec.Struct, frozen=True, gc=False):
     """How it was made: `cache`, `outside` or the name of a plan."""
     seconds: float
     """Time it took, waiting included."""
+    stages: Stages
+    """Time of its stages, seconds."""
 
 
 def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str) -> TileAddress:
@@ -86,11 +89,11 @@ class Renderer:
     """Makes tiles, keeps the encoded ones in memory, and makes each of them once at a time."""
 
     def __init__(
-        self, store: ObjectReader, pool: RenderPool, cache: ByteCache[tuple[str, bool]], vectors: VectorSources
+        self, pool: RenderPool, cache: ByteCache[tuple[str, bool]], rasters: RasterEngine, vectors: VectorSources
     ) -> None:
-        self._store = store
         self._pool = pool
         self._cache = cache
+        self._rasters = rasters
         self._vectors = vectors
 
     async def tile(self, wanted: TileAddress, *, gzipped: bool = False) -> EncodedTile:
@@ -107,32 +110,26 @@ class Renderer:
         start = time.perf_counter()
         limits = layer_limits(wanted.layer.bbox, wanted.tms.id, wanted.matrix.id)
         if limits is None or not limits.holds(wanted.col, wanted.row):
-            return self._done(b"", "outside", start)
+            return self._done(b"", "outside", start, {})
         key = (wanted.etag, gzipped)
         made: list[str] = []
+        stages: Stages = {}
 
         async def make() -> bytes:
-            data, plan = await self._make(wanted)
+            data, plan = await self._make(wanted, stages)
             made.append(plan)
             return await self._pool.run(_gzip, data) if gzipped and data else data
 
         data = await self._cache.get(key, make)
-        return self._done(data, made[0] if made else "cache", start)
+        return self._done(data, made[0] if made else "cache", start, stages)
 
-    async def _make(self, wanted: TileAddress) -> tuple[bytes, str]:
+    async def _make(self, wanted: TileAddress, stages: Stages) -> tuple[bytes, str]:
         bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
         source = wanted.layer.source
         if isinstance(source, RasterSource):
-            image = await self._pool.run(
-                raster_tile.render_tile,
-                self._store.location(source.href),
-                source,
-                bounds=bounds,
-                crs=wanted.tms.crs,
-                size=wanted.matrix.tile_size,
-                extension=wanted.extension,
-            )
-            return image or b"", raster_tile.PLAN
+            side, cell = wanted.matrix.tile_size, wanted.matrix.cell_size
+            grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
+            return await self._rasters.tile(source, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)
         vectors = await self._vectors.get(source)
         encoded = await self._pool.run(
@@ -141,9 +138,9 @@ class Renderer:
         return encoded, vector_tile.PLAN
 
     @staticmethod
-    def _done(data: bytes, plan: str, start: float) -> EncodedTile:
+    def _done(data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
         PLANS.labels(plan).inc()
-        return EncodedTile(data, plan, time.perf_counter() - start)
+        return EncodedTile(data, plan, time.perf_counter() - start, stages)
 
 
 def _gzip(data: bytes) -> bytes:

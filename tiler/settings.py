@@ -11,6 +11,12 @@ class TilerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tile_cache_bytes: int = 256 << 20
     """Encoded tiles kept in memory, bytes."""
 
+    block_cache_bytes: int = 512 << 20
+    """Decoded blocks of rasters kept in memory, bytes."""
+
+    header_cache_bytes: int = 64 << 20
+    """Directories of rasters, and as much again for indexes of mosaics, kept in memory, bytes."""
+
     vector_cache_bytes: int = 1 << 30
     """Vector files kept in memory, bytes."""
 

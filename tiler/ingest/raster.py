@@ -7,25 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import rasterio
 import rasterio.shutil
-from numpy.typing import NDArray
-from rasterio.crs import CRS
-from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
-from rasterio.warp import transform
 
-from core.errors import InputRefused, StoreFull
+from core.errors import StoreFull
 from core.job import JobSpec, Notice, Progress, Result
-from core.layer import Bounds, RasterSource
+from core.layer import RasterSource
 from core.open_store import given_or_own
 from core.program import Emit
 from core.storage import ObjectInfo, ObjectStore
+from tiler.ingest.raster_as_is import store_as_is
 from tiler.ingest.raster_grid import MERCATOR, RasterGrid, choose_grid
-from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, look_at
+from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, look_at, union_box
 from tiler.ingest.raster_mosaic import draw_mosaic
 from tiler.ingest.raster_profile import RasterProfile, choose_profile
+from tiler.ingest.raster_view import find_rescale, find_sample
 
 _DRAWN, _CLOUD_OPTIMIZED, _CHECKED = 0.55, 0.85, 0.95
 """Share of the work that is done after each step."""
@@ -47,6 +43,8 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
         StoreFull: There is no room for the result.
     """
     emit(Progress(0.0, "looking at the files"))
+    if spec.as_is:
+        return store_as_is(spec, emit, store)
     inputs = tuple(look_at(path, spec.crs) for path in spec.inputs)
     profile, grid = choose_profile(inputs), choose_grid(inputs)
     for one in inputs:
@@ -60,7 +58,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
     key = f"{spec.prefix}/{spec.name}.tif"
     info = asyncio.run(_store(store, key, made))
     with rasterio.open(made) as dataset:
-        sample, rescale = _sample(dataset), _rescale(dataset, profile)
+        sample, rescale = find_sample(dataset, MERCATOR), find_rescale(dataset, profile.bands)
     return Result(
         source=RasterSource(
             href=key,
@@ -68,10 +66,11 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
             dtype=profile.dtype,
             nodata=profile.nodata,
             rescale=rescale,
+            resampling="nearest" if profile.resampling == "nearest" else "bilinear",
             min_zoom=max(0, grid.zoom - grid.reductions - _WIDE_LEVELS),
             max_zoom=grid.zoom,
         ),
-        bbox=_union(inputs),
+        bbox=union_box(inputs),
         sample=sample,
         srs="EPSG:3857",
         size=info.size,
@@ -150,49 +149,3 @@ def _check(made: Path, on_progress: Callable[[float], None]) -> None:
 async def _store(store: ObjectStore | None, key: str, path: Path) -> ObjectInfo:
     async with given_or_own(store) as target:
         return await target.put_file(key, path)
-
-
-def _small(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
-    """Return samples (bands, rows, cols), validity (rows, cols) and the reduction of a small view of the COG."""
-    factor = max(dataset.width, dataset.height) / 1024
-    shape = (max(1, round(dataset.height / max(factor, 1))), max(1, round(dataset.width / max(factor, 1))))
-    samples = dataset.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest)
-    return samples, dataset.dataset_mask(out_shape=shape) > 0, max(factor, 1)
-
-
-def _sample(dataset: DatasetReader) -> tuple[float, float]:
-    """Return longitude and latitude of the valid pixel nearest to the middle of the data.
-
-    Raises:
-        InputRefused: No pixel is valid.
-    """
-    _, valid, factor = _small(dataset, (1,))
-    rows, cols = np.nonzero(valid)
-    if rows.size == 0:
-        raise InputRefused("every pixel is missing", "check the nodata value and the mask of the files")
-    nearest = np.argmin((rows - rows.mean()) ** 2 + (cols - cols.mean()) ** 2)
-    x, y = dataset.transform @ ((cols[nearest] + 0.5) * factor, (rows[nearest] + 0.5) * factor)
-    (lon,), (lat,) = transform(MERCATOR, CRS.from_epsg(4326), [x], [y])
-    return lon, lat
-
-
-def _rescale(dataset: DatasetReader, profile: RasterProfile) -> tuple[float, float] | None:
-    """Return the values to show as black and white: the 2nd and 98th percentile, or all of a few classes."""
-    if profile.expands_palette or (profile.dtype == "uint8" and profile.count >= 3):
-        return None
-    samples, valid, _ = _small(dataset, profile.bands)
-    values = samples[:, valid].astype(np.float64)
-    if profile.dtype == "uint8":
-        highest = float(values.max())
-        return (0.0, max(highest, 1.0)) if highest < 32 else None
-    low, high = (float(value) for value in np.percentile(values, (2, 98)))
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def _union(inputs: tuple[RasterInput, ...]) -> Bounds:
-    return (
-        min(one.bbox[0] for one in inputs),
-        min(one.bbox[1] for one in inputs),
-        max(one.bbox[2] for one in inputs),
-        max(one.bbox[3] for one in inputs),
-    )

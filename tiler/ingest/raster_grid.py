@@ -47,7 +47,7 @@ def choose_grid(inputs: tuple[RasterInput, ...]) -> RasterGrid:
     wide, so that every overview is aligned too; blocks without data take no room.
     """
     tms = tile_matrix_set("PM")
-    finest = min(_mercator_cell(one) for one in inputs)
+    finest = min(mercator_cell(one) for one in inputs)
     top, last = tms.matrices[0].cell_size, len(tms.matrices) - 1
     zoom = min(max(round(math.log2(top / finest)), 0), last)
     matrix = tms.by_id[str(zoom)]
@@ -81,7 +81,7 @@ def mercator_bounds(inputs: tuple[RasterInput, ...]) -> Bounds:
     )
 
 
-def _mercator_cell(one: RasterInput) -> float:
+def mercator_cell(one: RasterInput) -> float:
     """Return the size of an input's pixels in Web Mercator at the middle of the input, metres."""
     with open_dataset(one.path) as dataset:
         affine = from_gcps(dataset.gcps[0]) if one.gcps else dataset.transform

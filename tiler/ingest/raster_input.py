@@ -107,6 +107,16 @@ def look_at(path: str, declared_crs: str) -> RasterInput:
         )
 
 
+def union_box(inputs: tuple[RasterInput, ...]) -> Bounds:
+    """Return the box around all inputs, degrees."""
+    return (
+        min(one.bbox[0] for one in inputs),
+        min(one.bbox[1] for one in inputs),
+        max(one.bbox[2] for one in inputs),
+        max(one.bbox[3] for one in inputs),
+    )
+
+
 def _crs(dataset: DatasetReader, declared: str, name: str) -> tuple[CRS, bool]:
     points, points_crs = dataset.gcps
     gcps = bool(points) and dataset.transform.is_identity

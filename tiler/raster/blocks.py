@@ -1,13 +1,14 @@
 """Decoded blocks, shared by all tiles of a process: read together, decoded once, kept while there is room."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 from cachetools import LRUCache
 
-from core.errors import BadSource, GeoplateformeError, Unavailable
+from core.errors import BadSource, GeoplateformeError, ObjectNotFound, RangeNotSatisfiable, Unavailable
 from core.storage import ObjectReader
 from tiler.pool import RenderPool
 from tiler.raster.codec import Block, decode_block, decode_mask
@@ -35,6 +36,9 @@ class BlockAddress(msgspec.Struct, frozen=True, gc=False):
 Found = dict[BlockAddress, Block | None]
 """Blocks by address; None for one that the file leaves out because nothing is there."""
 
+Stages = dict[str, float]
+"""Seconds that the stages of a tile took, by name."""
+
 _Raw = dict[BlockAddress, tuple[RasterHeader, bytes, bytes]]
 """Bytes of a block and of its mask (empty without one) by address."""
 
@@ -48,7 +52,9 @@ class BlockCache:
         self._kept: LRUCache[BlockAddress, Block | None] = LRUCache(capacity_bytes, getsizeof=_weight)
         self._pending: dict[BlockAddress, asyncio.Future[Block | None]] = {}
 
-    async def use(self, wanted: Sequence[tuple[RasterHeader, BlockAddress]], work: Callable[[Found], T]) -> T:
+    async def use(
+        self, wanted: Sequence[tuple[RasterHeader, BlockAddress]], work: Callable[[Found], T], stages: Stages
+    ) -> T:
         """Run `work` in a thread with the blocks it wants.
 
         Blocks that nobody is decoding are decoded in the same thread just before, so a
@@ -77,7 +83,9 @@ class BlockCache:
         for _, address in claimed:
             self._pending[address] = loop.create_future()
         try:
+            start = time.perf_counter()
             raw = await self._read(claimed)
+            stages["read"] = time.perf_counter() - start
             if waits:
                 self._settle(await self._pool.run(_decode, raw), found)
                 for address, future in waits.items():
@@ -111,7 +119,10 @@ class BlockCache:
         return one, await self._range(header, beside, extent) if extent else b""
 
     async def _range(self, header: RasterHeader, offset: int, length: int) -> bytes:
-        data = await self._store.get_range(header.href, offset, length, if_match=header.etag)
+        try:
+            data = await self._store.get_range(header.href, offset, length, if_match=header.etag)
+        except (ObjectNotFound, RangeNotSatisfiable) as err:
+            raise BadSource(f"{header.name} is not there whole: {err.message}", "store the layer again") from err
         if len(data) < length:
             raise BadSource(f"{header.name} is cut off: a block ends at byte {offset + length}", "store it again")
         return data

@@ -36,6 +36,8 @@ class Block(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 def why_not(level: Level) -> str:
     """Return why blocks of a level are not decoded here, empty when they are."""
+    if not level.tiled:
+        return "it is cut in strips"
     if level.dtype not in _DTYPES:
         return f"samples are {level.dtype}"
     if level.planar and level.bands > 1:

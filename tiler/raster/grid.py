@@ -70,11 +70,23 @@ class Lattice(msgspec.Struct, frozen=True, gc=False, eq=False):
     cell: float
     """Size of the grid's pixels in the source, units of its CRS: the geometric mean of both ways, at the middle."""
 
+    @property
+    def bounds(self) -> Bounds:
+        """West, south, east, north of all that the pixels touch, units of the source's CRS."""
+        reach = 2 * self.cell
+        return (
+            float(np.fmin.reduce(self.x, axis=None)) - reach,
+            float(np.fmin.reduce(self.y, axis=None)) - reach,
+            float(np.fmax.reduce(self.x, axis=None)) + reach,
+            float(np.fmax.reduce(self.y, axis=None)) + reach,
+        )
+
 
 Locate = Callable[[PixelGrid, int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Gives source coordinates of every n-th pixel centre of a grid."""
 
 
+@lru_cache(maxsize=32)
 def lattice(grid: PixelGrid, crs: str) -> Lattice | None:
     """Return where the pixels of a grid lie in another CRS, None when none of them does.
 

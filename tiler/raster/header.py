@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 import msgspec
 from cachetools import LRUCache
 
-from core.errors import BadSource, RangeNotSatisfiable
+from core.errors import BadSource, ObjectNotFound, RangeNotSatisfiable
 from core.storage import ObjectReader
+from tiler.raster.codec import why_not
 from tiler.raster.directory import load
 from tiler.raster.tiff import Tiff
 
@@ -23,6 +24,8 @@ class RasterHeader(msgspec.Struct, frozen=True, eq=False, gc=False):
     etag: str
     """The object the directory belongs to; every block is read on the condition that it is still the same."""
     tiff: Tiff
+    trouble: str
+    """Why the engine leaves this file to rio-tiler; empty when it does not."""
 
     @property
     def name(self) -> str:
@@ -65,7 +68,10 @@ class RasterHeaders:
             del self._kept[header.href]
 
     async def _read(self, href: str) -> RasterHeader:
-        start = await self._store.get_start(href, START_BYTES)
+        try:
+            start = await self._store.get_start(href, START_BYTES)
+        except ObjectNotFound as err:
+            raise BadSource(f"{PurePosixPath(href).name} is not in the object store", "store the layer again") from err
         etag = start.info.etag
 
         async def read(offset: int, length: int) -> bytes:
@@ -78,9 +84,18 @@ class RasterHeaders:
             tiff = await load(start.data, read)
         except BadSource as err:
             raise BadSource(f"{PurePosixPath(href).name} cannot be read: {err.message}", err.remedy) from err
-        return RasterHeader(href, etag, tiff)
+        return RasterHeader(href, etag, tiff, why_fallback(tiff))
 
     def _keep(self, href: str, done: asyncio.Task[RasterHeader]) -> None:
         del self._pending[href]
         if not done.cancelled() and done.exception() is None and done.result().tiff.bytes_held <= self._kept.maxsize:
             self._kept[href] = done.result()
+
+
+def why_fallback(tiff: Tiff) -> str:
+    """Return why a file cannot be painted from its blocks, empty when it can."""
+    if tiff.placement is None:
+        return "it is rotated or placed by control points"
+    if tiff.scaled:
+        return "its samples have a scale and an offset"
+    return next((reason for reason in map(why_not, tiff.levels) if reason), "")

@@ -138,9 +138,10 @@ def test_what_is_left_to_gdal_is_named(tmp_path):
         ({"PHOTOMETRIC": "MINISWHITE"}, "uint8", "white"),
         ({"COMPRESS": "LZMA"}, "uint8", "34925"),
         ({}, "complex64", "complex64"),
+        ({"tiled": False}, "uint8", "strips"),
     ]:
         bands = 3 if "INTERLEAVE" in options else 1
-        path = write_tiff(tmp_path / "o.tif", (photo(64, 64, bands) // 16).astype(dtype), **options, **TILES)
+        path = write_tiff(tmp_path / "o.tif", (photo(64, 64, bands) // 16).astype(dtype), **(TILES | options))
         assert words in why_not(parse(path.read_bytes()).levels[0])
 
 

@@ -87,7 +87,8 @@ async def test_every_raster_format_is_an_image_of_256_pixels(engine, made, exten
     image = Image.open(io.BytesIO(wire.body))
     assert (wire.status, image.format, image.size) == (200, kind, (256, 256))
     assert wire.headers["content-type"] == f"image/{kind.lower()}"
-    assert wire.headers["server-timing"].startswith("plan;desc=rio-tiler, tile;dur=")
+    assert wire.headers["server-timing"].startswith("plan;desc=crop, tile;dur=")
+    assert ", look;dur=" in wire.headers["server-timing"]
     assert wire.headers["cache-control"] == "public, max-age=300"
 
 

@@ -1,0 +1,50 @@
+"""A small view of a stored raster: where it has data, and which values are worth showing."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.warp import transform
+
+from core.errors import InputRefused
+
+
+def small_view(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
+    """Return samples (bands, rows, cols), validity (rows, cols) and the reduction of a small view of the COG."""
+    factor = max(dataset.width, dataset.height) / 1024
+    shape = (max(1, round(dataset.height / max(factor, 1))), max(1, round(dataset.width / max(factor, 1))))
+    samples = dataset.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest)
+    return samples, dataset.dataset_mask(out_shape=shape) > 0, max(factor, 1)
+
+
+def find_sample(dataset: DatasetReader, crs: CRS) -> tuple[float, float]:
+    """Return longitude and latitude of the valid pixel nearest to the middle of the data.
+
+    Raises:
+        InputRefused: No pixel is valid.
+    """
+    _, valid, factor = small_view(dataset, (1,))
+    rows, cols = np.nonzero(valid)
+    if rows.size == 0:
+        raise InputRefused("every pixel is missing", "check the nodata value and the mask of the files")
+    nearest = np.argmin((rows - rows.mean()) ** 2 + (cols - cols.mean()) ** 2)
+    x, y = dataset.transform @ ((cols[nearest] + 0.5) * factor, (rows[nearest] + 0.5) * factor)
+    (lon,), (lat,) = transform(crs, CRS.from_epsg(4326), [x], [y])
+    return lon, lat
+
+
+def find_rescale(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[float, float] | None:
+    """Return the values to show as black and white: the 2nd and 98th percentile, or all of a few classes."""
+    dtype = dataset.dtypes[bands[0] - 1]
+    if len(bands) >= 3 and dtype == "uint8":
+        return None
+    samples, valid, _ = small_view(dataset, bands)
+    values = samples[:, valid].astype(np.float64)
+    if dtype == "uint8":
+        highest = float(values.max())
+        return (0.0, max(highest, 1.0)) if highest < 32 else None
+    low, high = (float(value) for value in np.percentile(values, (2, 98)))
+    return (low, high) if high > low else (low, low + 1.0)
