@@ -52,3 +52,18 @@ async def test_a_caller_that_goes_away_gives_the_place_back_only_when_the_thread
     assert await pool.run(lambda: 1) == 1
     await asyncio.sleep(0.01)
     assert pool.taken == 0
+
+
+async def test_closing_tells_those_who_wait_that_their_turn_will_not_come(pool):
+    gate = threading.Event()
+    running = asyncio.ensure_future(pool.run(gate.wait))
+    await asyncio.sleep(0.05)
+    waiting = asyncio.ensure_future(pool.run(lambda: "never"))
+    await asyncio.sleep(0)
+    pool.close()
+    with pytest.raises(Unavailable):
+        await waiting
+    gate.set()
+    assert await running
+    with pytest.raises(Unavailable, match="stopping"):
+        await pool.run(lambda: 1)

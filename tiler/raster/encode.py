@@ -20,7 +20,7 @@ def encode_picture(picture: Picture, extension: str) -> bytes:
         rgb = pixels if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
         if pixels.shape[2] == 2:
             rgb = np.concatenate([rgb, pixels[..., 1:]], axis=2)
-        return bytes(imagecodecs.webp_encode(np.ascontiguousarray(rgb), level=80, method=1))
+        return bytes(imagecodecs.webp_encode(np.ascontiguousarray(rgb), level=80, method=1, lossless=False))
     if pixels.shape[2] in {2, 4}:
         pixels = _on_white(pixels)
     space = "GRAY" if pixels.shape[2] == 1 else "RGB"

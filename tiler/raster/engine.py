@@ -16,7 +16,7 @@ from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader, RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes, files_in
-from tiler.raster.part import paint
+from tiler.raster.paint import paint
 from tiler.raster.show import show
 from tiler.raster.tiff import Compression
 

@@ -1,9 +1,10 @@
-"""The part of a tile that comes from files of one pixel grid: which blocks it takes, and how they are painted.
+"""The part of a tile that comes from files of one pixel grid, and the blocks it takes.
 
 Neighbouring files of a survey share one grid: they are put together before sampling, as one
 image, so that there is no seam between them.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadSource
-from kernels.sample import bilinear_inside, nearest, nearest_inside, weighted
-from kernels.sample_float import sample_float
-from tiler.raster.blocks import BlockAddress, Found
+from tiler.raster.blocks import BlockAddress
 from tiler.raster.grid import Lattice, PixelGrid
 from tiler.raster.header import RasterHeader
-from tiler.raster.picture import Samples
 from tiler.raster.tiff import Tiff
 
 KINDS = {"nearest": 0, "bilinear": 1, "cubic": 2, "average": 3}
@@ -31,8 +29,6 @@ _OFF_PX = 0.01
 
 _FINER = 1.1
 """A level is taken as long as its pixels are no more than this much larger than those of the tile."""
-
-_NO_MASK = np.empty((0, 0), np.uint8)
 
 
 class Member(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -97,30 +93,6 @@ def plan_parts(
     return [part for part in parts if part is not None]
 
 
-def paint(
-    parts: Sequence[Part], found: Found, grid: PixelGrid, bands: tuple[int, ...], resampling: str
-) -> Samples | None:
-    """Return the samples of a tile, None when none has data.
-
-    Args:
-        parts: What to paint, most important first.
-        found: The blocks they want.
-        grid: Pixels of the tile.
-        bands: Bands to take, from 0.
-        resampling: One of `KINDS`.
-    """
-    samples: Samples | None = None
-    for part in parts:
-        samples = _paint_part(part, found, grid, bands, KINDS[resampling], samples)
-        if samples is not None and samples.values.dtype == np.uint8 and samples.valid is None:
-            break
-    if samples is None:
-        return None
-    if samples.values.dtype == np.uint8:
-        return None if samples.valid is not None and not samples.valid.any() else samples
-    return None if np.isnan(samples.values).all() else samples
-
-
 def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
     """Add a file to the group whose grid it shares, or to one of its own."""
     tiff = header.tiff
@@ -148,24 +120,11 @@ def _part(
     aligned = crs == grid.crs and _is_aligned(grid, x, y, cell_x, cell_y)
     if not (reduction > 2.0 or resampling == "average"):
         reduction = 1.0
-    reach = 0 if aligned else int(max(KINDS[resampling], 1) * reduction) + 1
-    low_x, high_x, low_y, high_y = (
-        float(f(v)) for v in (x, y) for f in (np.fmin.reduce, np.fmax.reduce) for v in (v.ravel(),)
+    window = _window(
+        _extent(grid, x, y, aligned=aligned, reach=int(max(KINDS[resampling], 1) * reduction) + 1), members
     )
-    if not all(np.isfinite((low_x, high_x, low_y, high_y))):
+    if window is None:
         return None
-    levels = [member.header.tiff.levels[member.level] for member in members]
-    first_col = max(int(np.floor(low_x)) - reach, min(member.col for member in members))
-    first_row = max(int(np.floor(low_y)) - reach, min(member.row for member in members))
-    end_col = min(
-        int(np.floor(high_x)) + reach + 1, max(m.col + level.width for m, level in zip(members, levels, strict=True))
-    )
-    end_row = min(
-        int(np.floor(high_y)) + reach + 1, max(m.row + level.height for m, level in zip(members, levels, strict=True))
-    )
-    if first_col >= end_col or first_row >= end_row:
-        return None
-    window = (first_col, first_row, end_col, end_row)
     wanted = tuple((index, address) for index, member in enumerate(members) for address in _blocks(member, window))
     if not wanted:
         return None
@@ -179,6 +138,30 @@ def _part(
         window=window,
         wanted=wanted,
     )
+
+
+def _extent(
+    grid: PixelGrid, x: NDArray[np.float64], y: NDArray[np.float64], *, aligned: bool, reach: int
+) -> tuple[float, float, float, float]:
+    """Return first column and row, and those after the last, of what the pixels of a tile see."""
+    if aligned:
+        col, row = round(float(x[0, 0]) - 0.5), round(float(y[0, 0]) - 0.5)
+        return col, row, col + grid.cols, row + grid.rows
+    low_x, low_y = float(np.fmin.reduce(x, axis=None)), float(np.fmin.reduce(y, axis=None))
+    high_x, high_y = float(np.fmax.reduce(x, axis=None)), float(np.fmax.reduce(y, axis=None))
+    return low_x - reach, low_y - reach, high_x + reach + 1, high_y + reach + 1
+
+
+def _window(extent: tuple[float, float, float, float], members: Sequence[Member]) -> tuple[int, int, int, int] | None:
+    """Return the whole pixels of an extent that a file may have, None when there are none."""
+    levels = [member.header.tiff.levels[member.level] for member in members]
+    first_col = max(extent[0], min(member.col for member in members))
+    first_row = max(extent[1], min(member.row for member in members))
+    end_col = min(extent[2], max(one.col + level.width for one, level in zip(members, levels, strict=True)))
+    end_row = min(extent[3], max(one.row + level.height for one, level in zip(members, levels, strict=True)))
+    if not (first_col < end_col and first_row < end_row):  # also where nothing is a number
+        return None
+    return math.floor(first_col), math.floor(first_row), math.floor(end_col), math.floor(end_row)
 
 
 def _is_aligned(grid: PixelGrid, x: NDArray[np.float64], y: NDArray[np.float64], cell_x: float, cell_y: float) -> bool:
@@ -202,103 +185,3 @@ def _blocks(member: Member, window: tuple[int, int, int, int]) -> list[BlockAddr
         for row in range(first_row, end_row)
         for col in range(first_col, end_col)
     ]
-
-
-def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.uint8] | None] | None:
-    """Put the blocks of the window together: values (rows, cols, bands) and validity, None when nothing is there."""
-    first_col, first_row, end_col, end_row = part.window
-    values: NDArray[Any] | None = None
-    valid = np.zeros((end_row - first_row, end_col - first_col), np.uint8)
-    for index, address in reversed(part.wanted):  # the most important last, over the others
-        block = found[address]
-        if block is None:
-            continue
-        member = part.members[index]
-        level = member.header.tiff.levels[member.level]
-        left, top = member.col + address.col * level.block_width, member.row + address.row * level.block_height
-        west, north = max(left, first_col), max(top, first_row)
-        east = min(left + level.block_width, member.col + level.width, end_col)
-        south = min(top + level.block_height, member.row + level.height, end_row)
-        if west >= east or north >= south:
-            continue
-        if values is None:
-            shape = (*valid.shape, len(bands))
-            flat = block.values.dtype == np.uint8
-            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
-        here = (slice(north - first_row, south - first_row), slice(west - first_col, east - first_col))
-        there = (slice(north - top, south - top), slice(west - left, east - left))
-        taken = block.values[there]
-        if bands != tuple(range(taken.shape[2])):
-            taken = taken[..., list(bands)]
-        if values.dtype != np.uint8:
-            np.copyto(values[here], taken, where=~np.isnan(taken))
-        elif block.valid is None:
-            values[here], valid[here] = taken, 255
-        else:
-            seen = block.valid[there]
-            np.copyto(values[here], taken, where=(seen > 0)[..., None])
-            np.maximum(valid[here], seen, out=valid[here])
-    if values is None:
-        return None
-    return values, None if values.dtype != np.uint8 or (valid.all() and valid.min() == 255) else valid
-
-
-def _paint_part(
-    part: Part, found: Found, grid: PixelGrid, bands: tuple[int, ...], kind: int, before: Samples | None
-) -> Samples | None:
-    assembled = _assemble(part, found, bands)
-    if assembled is None:
-        return before
-    values, valid = assembled
-    col, row = part.window[:2]
-    height, width = values.shape[:2]
-    if part.aligned:
-        left, top = col - round(float(part.x[0, 0]) - 0.5), row - round(float(part.y[0, 0]) - 0.5)
-        if before is None and (left, top, width, height) == (0, 0, grid.cols, grid.rows):
-            return Samples(values, valid)
-    x, y = part.x - col, part.y - row
-    if values.dtype != np.uint8:
-        shape = (grid.rows, grid.cols, len(bands))
-        result = np.full(shape, np.nan, np.float32) if before is None else before.values
-        how = 0 if part.aligned else 3 if part.reduction > 2.0 and kind in {1, 2} else kind
-        sample_float(values, x, y, part.step, how, part.reduction, result)
-        return Samples(result)
-    return _paint_bytes(part, values, valid, x, y, grid, 0 if part.aligned else kind, before)
-
-
-def _paint_bytes(
-    part: Part,
-    values: NDArray[np.uint8],
-    valid: NDArray[np.uint8] | None,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    grid: PixelGrid,
-    kind: int,
-    before: Samples | None,
-) -> Samples:
-    height, width, bands = values.shape
-    margin = 0.5 if kind else 0.0
-    inside = (
-        before is None
-        and valid is None
-        and part.reduction == 1.0
-        and kind in {0, 1}
-        and min(height, width) >= 2
-        and bool(x.min() >= margin and y.min() >= margin and x.max() < width - margin and y.max() < height - margin)
-    )
-    if inside:
-        result = np.empty((grid.rows, grid.cols, bands), np.uint8)
-        (bilinear_inside if kind else nearest_inside)(values, x, y, part.step, result)
-        return Samples(result)
-    if before is None:
-        result, painted = np.zeros((grid.rows, grid.cols, bands), np.uint8), np.zeros((grid.rows, grid.cols), np.uint8)
-    else:
-        assert before.valid is not None
-        result, painted = before.values, before.valid
-    mask = _NO_MASK if valid is None else valid
-    if kind == 0:
-        nearest(values, mask, x, y, part.step, result, painted)
-    else:
-        how = 3 if part.reduction > 2.0 else kind
-        weighted(values, mask, x, y, part.step, how, part.reduction, result, painted)
-    return Samples(result, None if painted.min() == 255 else painted)

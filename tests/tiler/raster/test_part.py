@@ -20,7 +20,7 @@ from tiler.raster.codec import decode_block, decode_mask
 from tiler.raster.directory import parse
 from tiler.raster.grid import PixelGrid
 from tiler.raster.header import RasterHeader
-from tiler.raster.part import paint
+from tiler.raster.paint import paint
 
 WEST, NORTH = 700_000.0, 6_600_000.0
 
