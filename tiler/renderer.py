@@ -13,13 +13,11 @@ from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import Stages
+from tiler.raster.encode import PICTURE_TYPES
 from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.vector import tile as vector_tile
 from tiler.vector.source import VectorSources
-
-RASTER_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
-"""Media types of raster tiles by extension."""
 
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
@@ -70,11 +68,11 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         BadRequest: No tile has this format.
         NotAcceptable: The layer has no tiles in this format.
     """
-    types = RASTER_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
+    types = PICTURE_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
     if not isinstance(layer.source, RasterSource | VectorSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     media_type = types.get(extension)
-    if extension not in RASTER_TYPES and extension not in VECTOR_TYPES:
+    if extension not in PICTURE_TYPES and extension not in VECTOR_TYPES:
         raise BadRequest(f".{extension[:20]} is not a tile format", f"use .{' or .'.join(types)}")
     if media_type is None:
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")

@@ -50,6 +50,7 @@ def test_an_ingest_hands_its_words_on(ingested):
         "abstract": "",
         "crs": "EPSG:2154",
         "source_layer": "routes",
+        "as_is": False,
         "replace": True,
         "as_json": None,
     }
