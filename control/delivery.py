@@ -45,7 +45,7 @@ from control.stored_data.store import (
 )
 from core.errors import Conflict, GeoplateformeError, LayerNotFound, StoreFull, Unavailable
 from core.job import JobSpec, Limits, Notice, Result
-from core.layer import Kind, PublishedLayer
+from core.layer import Kind, PublishedLayer, Resampling
 from core.naming import check_layer_name
 from core.settings import CoreSettings
 from core.snapshot import Manifest
@@ -83,6 +83,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     as_is: bool = False
     """Rasters only: store Cloud-Optimized GeoTIFFs without changing them."""
+
+    resampling: Resampling | None = None
+    """Rasters only: how samples between pixels are found; None for what suits the data."""
 
     replace: bool = False
     """Whether the data of an existing layer of this name may be replaced."""
@@ -178,6 +181,7 @@ async def _make(
         crs=delivery.crs,
         source_layer=delivery.source_layer,
         as_is=delivery.as_is,
+        resampling=delivery.resampling,
         limits=limits,
     )
     result = await run_job(spec, on_event, log=job_log(data, stored_data), programs=programs)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from core.layer import Bounds, Source
+from core.layer import Bounds, Resampling, Source
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     as_is: bool = False
     """Rasters only: store Cloud-Optimized GeoTIFFs without changing them."""
+
+    resampling: Resampling | None = None
+    """Rasters only: how samples between pixels are found; None for what suits the data."""
 
     limits: Limits = Limits()
 

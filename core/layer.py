@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["raster", "vector", "points"]
+Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
 
@@ -33,7 +34,7 @@ class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ras
     crs: str = ""
     """CRS declared by the producer, as authority:code or WKT; empty for the one the file tells."""
 
-    resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"
+    resampling: Resampling = "bilinear"
     """How samples between pixels are found: nearest for classes, bilinear for what is continuous."""
 
     min_zoom: int = 0

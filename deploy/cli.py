@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument(
         "--as-is", action="store_true", help="keep Cloud-Optimized GeoTIFFs as they are, on their own grid"
     )
+    ingest.add_argument(
+        "--resampling",
+        choices=("nearest", "bilinear", "cubic", "average"),
+        help="how raster values between pixels are found (default: nearest for classes, bilinear for the rest)",
+    )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
     ingest.set_defaults(run=_ingest)
@@ -115,6 +120,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
         abstract=arguments.abstract,
         crs=arguments.crs,
         as_is=arguments.as_is,
+        resampling=arguments.resampling,
         source_layer=arguments.layer,
         replace=arguments.replace,
         as_json=arguments.json,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from control.delivery import Delivery, deliver, list_layers, remove_layer
 from core.errors import BadRequest, InputRefused
-from core.layer import PublishedLayer, kind_of
+from core.layer import PublishedLayer, Resampling, kind_of
 from core.naming import check_layer_name
 from deploy.platform import open_platform
 from deploy.progress import ProgressReport
@@ -24,19 +24,21 @@ def ingest_files(
     crs: str = "",
     source_layer: str = "",
     as_is: bool = False,
+    resampling: Resampling | None = None,
     replace: bool = False,
     as_json: bool | None = None,
 ) -> int:
     """Publish files as one layer and show how far it is; return the exit status.
 
     Raises:
-        BadRequest: The name cannot be used, or `as_is` is asked of data that are no rasters.
+        BadRequest: The name cannot be used, or what is for rasters is asked of other data.
         Conflict: The layer exists and `replace` is not given.
         InputRefused: A file cannot be taken.
     """
     check_layer_name(name)
-    if as_is and kind != "raster":
-        raise BadRequest(f"--as-is is for rasters, not for {kind}", "leave it out")
+    if (as_is or resampling) and kind != "raster":
+        option = "--as-is" if as_is else "--resampling"
+        raise BadRequest(f"{option} is for rasters, not for {kind}", "leave it out")
     for file in files:
         if not Path(file).exists():
             raise InputRefused(f"{file} does not exist", "give the path of a file")
@@ -49,6 +51,7 @@ def ingest_files(
         crs=crs,
         source_layer=source_layer,
         as_is=as_is,
+        resampling=resampling,
         replace=replace,
     )
     with ProgressReport(name, as_json=as_json) as report:

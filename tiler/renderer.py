@@ -36,13 +36,14 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
     row: int
     extension: str
     media_type: str
+    scale: int = 1
+    """Pixels of the answer per pixel of the set, 2 for dense screens."""
 
     @property
     def etag(self) -> str:
         """Entity tag of the identity encoding, known before any read."""
-        return (
-            f'"{self.layer.version}-{ENCODING}-{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}.{self.extension}"'
-        )
+        place = f"{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}"
+        return f'"{self.layer.version}-{ENCODING}-{place}-{self.scale}.{self.extension}"'
 
 
 class EncodedTile(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +62,14 @@ class EncodedTile(msgspec.Struct, frozen=True, gc=False):
 def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str) -> TileAddress:
     """Check a tile's address.
 
+    Args:
+        layer: The layer.
+        tms_id: Identifier of the tile matrix set.
+        z: Identifier of the level.
+        x: Column.
+        y: Row; of a raster `@2x` after it asks for twice the pixels.
+        extension: Format.
+
     Raises:
         LayerNotFound: The layer is a point cloud.
         TileMatrixSetNotFound: There is no such set.
@@ -78,9 +87,12 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
     tms = tile_matrix_set(tms_id)
     matrix = tile_matrix(tms, z)
-    col, row = _index(x), _index(y)
+    row_text, at, density = y.partition("@")
+    if at and (density != "2x" or extension in VECTOR_TYPES):
+        raise BadRequest(f"@{density[:20]} is not offered", "leave it out, or ask for @2x of a raster")
+    col, row = _index(x), _index(row_text)
     tile_bounds(matrix, col, row)
-    return TileAddress(layer, tms, matrix, col, row, extension, media_type)
+    return TileAddress(layer, tms, matrix, col, row, extension, media_type, 2 if at else 1)
 
 
 class Renderer:
@@ -125,7 +137,7 @@ class Renderer:
         bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
         source = wanted.layer.source
         if isinstance(source, RasterSource):
-            side, cell = wanted.matrix.tile_size, wanted.matrix.cell_size
+            side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
             grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
             return await self._rasters.tile(source, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)

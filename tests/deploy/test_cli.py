@@ -51,6 +51,7 @@ def test_an_ingest_hands_its_words_on(ingested):
         "crs": "EPSG:2154",
         "source_layer": "routes",
         "as_is": False,
+        "resampling": None,
         "replace": True,
         "as_json": None,
     }

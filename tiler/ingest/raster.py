@@ -66,7 +66,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
             dtype=profile.dtype,
             nodata=profile.nodata,
             rescale=rescale,
-            resampling="nearest" if profile.resampling == "nearest" else "bilinear",
+            resampling=spec.resampling or ("nearest" if profile.resampling == "nearest" else "bilinear"),
             min_zoom=max(0, grid.zoom - grid.reductions - _WIDE_LEVELS),
             max_zoom=grid.zoom,
         ),

@@ -75,7 +75,7 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
             nodata=directories[0].nodata,
             rescale=rescale,
             crs=spec.crs,
-            resampling="nearest" if inputs[0].palette else "bilinear",
+            resampling=spec.resampling or ("nearest" if inputs[0].palette else "bilinear"),
             min_zoom=low,
             max_zoom=high,
         ),

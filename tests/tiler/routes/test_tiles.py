@@ -92,6 +92,33 @@ async def test_every_raster_format_is_an_image_of_256_pixels(engine, made, exten
     assert wire.headers["cache-control"] == "public, max-age=300"
 
 
+async def test_twice_the_pixels_are_those_of_the_four_tiles_below(engine, made):
+    layer = made[1]["raster"]
+    z, x, y = sample_tile(layer, layer.source.max_zoom - 1)
+    dense = np.asarray(
+        Image.open(io.BytesIO((await engine(f"/tiles/raster/PM/{z}/{x}/{y}@2x.png")).body)).convert("RGBA")
+    )
+    assert dense.shape == (512, 512, 4)
+    for row in range(2):
+        for col in range(2):
+            wire = await engine(f"/tiles/raster/PM/{z + 1}/{2 * x + col}/{2 * y + row}.png")
+            quarter = dense[row * 256 : row * 256 + 256, col * 256 : col * 256 + 256]
+            if wire.status == 204:
+                assert not quarter[..., 3].any()
+                continue
+            below = np.asarray(Image.open(io.BytesIO(wire.body)).convert("RGBA"))
+            seen = below[..., 3] > 0
+            np.testing.assert_array_equal(quarter[..., 3], below[..., 3])
+            np.testing.assert_array_equal(quarter[seen], below[seen])
+
+
+@pytest.mark.parametrize("path", ["/tiles/raster/PM/{z}/{x}/{y}@3x.png", "/tiles/vector/PM/{z}/{x}/{y}@2x.mvt"])
+async def test_other_densities_are_refused(engine, made, path):
+    z, x, y = sample_tile(made[1]["raster"], 12)
+    with pytest.raises(BadRequest, match="@2x of a raster"):
+        await engine(path.format(z=z, x=x, y=y))
+
+
 async def test_the_second_answer_comes_from_the_cache(engine, made):
     first = await engine(path_of(made[1]["raster"], "png"))
     second = await engine(path_of(made[1]["raster"], "png"))
