@@ -12,9 +12,9 @@ import msgspec
 
 from bench.compare import mean_difference
 from bench.load import Load, Outcome
-from bench.peer import Peer, Say
+from bench.peer import OURS, Peer, Say
 from bench.report import Row, Run
-from bench.scenario import Race
+from bench.scenario import Kept, Race
 from bench.server import Server
 from bench.usage import read_usage
 from core.errors import BadSource, Unavailable
@@ -37,9 +37,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     peer: Peer
     sources: Mapping[str, Path]
 
-    def start(self) -> Server:
+    def start(self, keeps: Kept = "all") -> Server:
         """Start its server."""
-        return self.peer.start(self.home, self.sources)
+        return self.peer.start(self.home, self.sources, keeps=keeps)
 
     def urls(self, server: Server, race: Race) -> tuple[str, ...]:
         """Return the addresses of a race's requests."""
@@ -119,12 +119,13 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
 
 
 def _run_pass(side: Side, race: Race) -> Run:
-    server = side.start()
+    server = side.start(race.keeps)
     try:
         warmup = tuple(side.peer.url(server, side.sources, request) for request in race.warmup)
         _send(Load(urls=warmup, connections=race.connections))
         before = read_usage(server.process.pid)
-        outcome = _send(Load(urls=side.urls(server, race), connections=race.connections))
+        urls = side.urls(server, race) * (race.rounds if side.name == OURS else 1)
+        outcome = _send(Load(urls=urls, connections=race.connections))
         after = read_usage(server.process.pid)
     finally:
         side.peer.stop(server)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from bench import peers
-from bench.scenario import TileRequest
+from bench.scenario import Kept, TileRequest
 from bench.server import Server
 from core.errors import NotFound
 
@@ -37,8 +37,8 @@ class Peer(Protocol):
         """
         ...
 
-    def start(self, home: Path, sources: Mapping[str, Path]) -> Server:
-        """Start it with one worker process, ready to answer.
+    def start(self, home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+        """Start it with one worker process, ready to answer; `keeps` says what it may hold in memory.
 
         Raises:
             Unavailable: It does not come up.

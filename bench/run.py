@@ -13,7 +13,7 @@ from bench.machine import describe_machine
 from bench.measure import Side, build_row, compare_answers, run_race
 from bench.peer import OURS, Peer, Say, find_peer
 from bench.report import Report, Row, Run, format_table
-from bench.scenario import Scenario, find_scenario
+from bench.scenario import Race, Scenario, find_scenario
 from core.errors import GeoplateformeError, Unavailable
 
 PASSES = 3
@@ -102,7 +102,7 @@ def run_scenario(
         try:
             versions |= {f"{peer_name}: {part}": what for part, what in peer.prepare(side.home, sources, say).items()}
             say(f"comparing answers with {peer_name}")
-            faults[peer_name] = compare_answers(our_side, side, races)
+            faults[peer_name] = compare_answers(our_side, side, [race for race in races if _runs_in(peer_name, race)])
             present[peer_name] = side
         except Unavailable as err:
             say(f"{peer_name} is not available: {err}")
@@ -110,13 +110,15 @@ def run_scenario(
     rows: list[Row] = []
     runs: list[Run] = []
     for race in races:
-        wrong = {peer_name: faults[peer_name][race.id] for peer_name in present if race.id in faults[peer_name]}
-        agreeing = [side for peer_name, side in present.items() if peer_name not in wrong]
+        racing = {peer_name: side for peer_name, side in present.items() if _runs_in(peer_name, race)}
+        wrong = {peer_name: faults[peer_name][race.id] for peer_name in racing if race.id in faults[peer_name]}
+        agreeing = [side for peer_name, side in racing.items() if peer_name not in wrong]
         for peer_name, fault in wrong.items():
             say(f"{race.id} is not timed against {peer_name}: {fault}")
         timed = run_race([our_side, *agreeing], race, passes=passes, say=say) if agreeing or not wrong else ()
         runs.extend(timed)
-        rows.append(build_row(race, timed, OURS, absent | wrong))
+        missing = {peer_name: why for peer_name, why in absent.items() if _runs_in(peer_name, race)}
+        rows.append(build_row(race, timed, OURS, missing | wrong))
     report = Report(scenario=name, machine=describe_machine(), versions=versions, rows=tuple(rows))
     return Findings(report=report, runs=tuple(runs), disagreed=any(faults.values()))
 
@@ -133,6 +135,10 @@ def keep(findings: Findings, folder: Path, now: datetime) -> Path:
     kept = folder / f"{stem}.json"
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(findings.report)))
     return kept
+
+
+def _runs_in(peer: str, race: Race) -> bool:
+    return not race.peers or peer in race.peers
 
 
 def _say(message: str) -> None:

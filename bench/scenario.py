@@ -4,12 +4,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import msgspec
 
 from bench import scenarios
 from core.errors import NotFound
+
+Kept = Literal["all", "blocks", "nothing"]
 
 
 class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -26,6 +28,12 @@ class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     y: int
     extension: str
     """jpg, png or webp."""
+
+    size: int = 256
+    """Width and height of the answer, pixels: 512 asks for twice those of the set."""
+
+    resampling: str = "bilinear"
+    """How pixels between those of the source are found: nearest or bilinear."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -74,6 +82,15 @@ class Race(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: int = 4
     """Requests under way at a time."""
+
+    peers: tuple[str, ...] = ()
+    """Who runs in this race; empty for all of the scenario."""
+
+    keeps: Kept = "all"
+    """What our server may keep in memory: tiles and decoded blocks, decoded blocks alone, or nothing of either."""
+
+    rounds: int = 1
+    """How often ours is sent all requests: it is so much cheaper that once is too short to be measured."""
 
 
 class Scenario(Protocol):

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.imagery import files_of
 from bench.peer import Say
-from bench.scenario import TileRequest
+from bench.scenario import Kept, TileRequest
 from bench.server import HOST, Server, end, free_port, launch
 from control.db.postmaster import living_postmaster
 from control.settings import postgres_folder
@@ -20,6 +21,14 @@ NAME = "geopf"
 
 _COMPONENTS = ("geoplateforme", "granian", "litestar", "numpy", "rasterio", "rio-tiler")
 _INGEST_TIMEOUT_S = 900.0
+_EMPTY: dict[Kept, tuple[str, ...]] = {
+    "all": (),
+    "blocks": ("TILE_CACHE_BYTES",),
+    "nothing": ("TILE_CACHE_BYTES", "BLOCK_CACHE_BYTES"),
+}
+"""Caches made so small that they hold nothing."""
+
+_RESAMPLINGS = ("bilinear", "nearest")
 
 
 def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]:
@@ -29,13 +38,14 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     for name, path in sources.items():
-        say(f"publishing {path.name} as {name}")
-        _ingest(home, name, path)
+        for resampling in _RESAMPLINGS:
+            say(f"publishing {path.name} as {_layer(name, resampling)}")
+            _ingest(home, _layer(name, resampling), path, resampling)
     return {component: version(component) for component in _COMPONENTS}
 
 
-def start(home: Path, sources: Mapping[str, Path]) -> Server:
-    """Start the platform as a user would."""
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+    """Start the platform as a user would, with the caches the race allows."""
     del sources
     port = free_port()
     return launch(
@@ -43,7 +53,11 @@ def start(home: Path, sources: Mapping[str, Path]) -> Server:
         [_command(), "serve", "--host", HOST, "--port", str(port)],
         port=port,
         home=home,
-        environment={**_environment(home), f"{PREFIX}CONTROL_PORT": str(free_port())},
+        environment={
+            **_environment(home),
+            f"{PREFIX}CONTROL_PORT": str(free_port()),
+            **{f"{PREFIX}{cache}": "1" for cache in _EMPTY[keeps]},
+        },
         ready="/readyz",
     )
 
@@ -51,8 +65,9 @@ def start(home: Path, sources: Mapping[str, Path]) -> Server:
 def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
     """Return the address of a tile."""
     del sources
-    place = f"{request.tms}/{request.z}/{request.x}/{request.y}.{request.extension}"
-    return f"http://{HOST}:{server.port}/tiles/{request.source}/{place}"
+    density = "@2x" if request.size == 512 else ""
+    place = f"{request.tms}/{request.z}/{request.x}/{request.y}{density}.{request.extension}"
+    return f"http://{HOST}:{server.port}/tiles/{_layer(request.source, request.resampling)}/{place}"
 
 
 def stop(server: Server) -> None:
@@ -60,8 +75,14 @@ def stop(server: Server) -> None:
     end(server)
 
 
-def _ingest(home: Path, name: str, path: Path) -> None:
-    command = [_command(), "ingest", "raster", str(path), "--name", name]
+def _layer(source: str, resampling: str) -> str:
+    """Return the name of the layer that shows a source resampled in one way."""
+    return source if resampling == "bilinear" else f"{source}-{resampling}"
+
+
+def _ingest(home: Path, name: str, path: Path, resampling: str) -> None:
+    files = [str(file) for file in files_of(path)]
+    command = [_command(), "ingest", "raster", *files, "--name", name, "--as-is", "--resampling", resampling]
     try:
         ended = subprocess.run(
             command, env=_environment(home), capture_output=True, text=True, timeout=_INGEST_TIMEOUT_S, check=False

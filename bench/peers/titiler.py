@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from bench.environment import ensure_environment, installed_versions
+from bench.imagery import files_of
 from bench.peer import Say
-from bench.scenario import TileRequest
+from bench.scenario import Kept, TileRequest
 from bench.server import HOST, Server, end, free_port, launch
-from tiler.matrix import TileMatrixSet, scale_denominator, tile_matrix_set
+from tiler.matrix import TileMatrixSet, scale_denominator, tile_limits, tile_matrix_set
 
 NAME = "titiler"
 
@@ -29,6 +30,9 @@ _OWN_SETS = {"PM": "WebMercatorQuad"}
 _GIVEN_SETS = ("2154_10cm",)
 """Sets it does not ship, given to it as files."""
 
+_MOSAIC_LEVEL = 16
+"""Level whose tiles list the files of a mosaic."""
+
 _GDAL = {
     "GDAL_CACHEMAX": "200",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -43,19 +47,21 @@ _GDAL = {
 
 def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]:
     """Install TiTiler; it reads the sources where they are."""
-    del sources
     say(f"preparing {REQUIREMENTS[0]} in {home}")
     python = ensure_environment(home / "environment", REQUIREMENTS)
     sets = home / "sets"
     sets.mkdir(exist_ok=True)
     for identifier in _GIVEN_SETS:
         (sets / f"{identifier}.json").write_bytes(_encode_set(tile_matrix_set(identifier)))
+    for name, path in sources.items():
+        if path.is_dir():
+            _mosaic_file(home, name).write_bytes(_encode_mosaic(path))
     return installed_versions(python, [one.partition("==")[0].partition("[")[0] for one in REQUIREMENTS])
 
 
-def start(home: Path, sources: Mapping[str, Path]) -> Server:
-    """Start one worker."""
-    del sources
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+    """Start one worker; what it keeps decoded it keeps for one request."""
+    del sources, keeps
     port = free_port()
     python = home / "environment" / "bin" / "python"
     return launch(
@@ -74,16 +80,65 @@ def start(home: Path, sources: Mapping[str, Path]) -> Server:
 def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
     """Return the address of a 256 pixel tile, resampled as ours."""
     tms = _OWN_SETS.get(request.tms, request.tms)
+    path = sources[request.source]
+    endpoint, file = ("mosaicjson", _mosaic_file(server.log.parent, request.source)) if path.is_dir() else ("cog", path)
     query = urlencode(
-        {"url": str(sources[request.source]), "tilesize": 256, "resampling": "bilinear", "reproject": "bilinear"}
+        {
+            "url": str(file),
+            "tilesize": request.size,
+            "resampling": request.resampling,
+            "reproject": request.resampling,
+        }
     )
     place = f"{request.z}/{request.x}/{request.y}.{request.extension}"
-    return f"http://{HOST}:{server.port}/cog/tiles/{tms}/{place}?{query}"
+    return f"http://{HOST}:{server.port}/{endpoint}/tiles/{tms}/{place}?{query}"
 
 
 def stop(server: Server) -> None:
     """End it."""
     end(server)
+
+
+def _mosaic_file(home: Path, name: str) -> Path:
+    return home / f"{name}.json"
+
+
+def _encode_mosaic(folder: Path) -> bytes:
+    """List the files that meet each tile of a level (MosaicJSON 0.0.3)."""
+    import rasterio
+    from rasterio.warp import transform_bounds
+
+    matrix = tile_matrix_set("PM").by_id[str(_MOSAIC_LEVEL)]
+    assets: dict[str, list[str]] = {}
+    boxes: list[tuple[float, float, float, float]] = []
+    for file in files_of(folder):
+        with rasterio.open(file) as dataset:
+            limits = tile_limits(matrix, transform_bounds(dataset.crs, "EPSG:3857", *dataset.bounds))
+            boxes.append(transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
+        assert limits is not None, "the mosaic lies in Web Mercator"
+        for row in range(limits.min_row, limits.max_row + 1):
+            for col in range(limits.min_col, limits.max_col + 1):
+                assets.setdefault(_quadkey(col, row, _MOSAIC_LEVEL), []).append(str(file))
+    return msgspec.json.encode(
+        {
+            "mosaicjson": "0.0.3",
+            "minzoom": _MOSAIC_LEVEL,
+            "maxzoom": 20,
+            "quadkey_zoom": _MOSAIC_LEVEL,
+            "bounds": [
+                min(box[0] for box in boxes),
+                min(box[1] for box in boxes),
+                max(box[2] for box in boxes),
+                max(box[3] for box in boxes),
+            ],
+            "tiles": assets,
+        }
+    )
+
+
+def _quadkey(col: int, row: int, level: int) -> str:
+    digits = ((col >> bit & 1) + 2 * (row >> bit & 1) for bit in range(level - 1, -1, -1))
+    return "".join(map(str, digits))
 
 
 def _encode_set(tms: TileMatrixSet) -> bytes:

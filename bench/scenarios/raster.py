@@ -1,129 +1,149 @@
-"""Imagery tiles from an orthophotograph in Web Mercator: cut along its own grid, and warped to Lambert-93."""
+"""Imagery tiles: kept, stored, cut, warped and put together, JPEG and PNG."""
 
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.ortho import draw_ortho, write_cog
+from bench.imagery import LAMBERT, MERCATOR, MOSAIC, prepare_imagery, tiles
 from bench.scenario import Race, Target, TileRequest
-from core.layer import Bounds
-from tiler.matrix import TileLimits, tile_at, tile_bounds, tile_limits, tile_matrix_set
 
-PEERS = ("titiler",)
+PEERS = ("titiler", "bare")
 
-_SOURCE = "bench-ortho"
-_SIZE = 8192
-"""Width and height of the orthophotograph, pixels."""
+_REQUESTS = 256
+"""Most requests of a race that makes tiles."""
 
-_LON, _LAT = 4.85, 45.75
-"""A place in the tile of level 14 that the orthophotograph fills: its 512 px blocks are tiles of level 18."""
+_ROUNDS = 6
+"""How often ours is sent them."""
 
-_PLACE_LEVEL, _FULL_LEVEL = "14", "19"
-_LAMBERT, _LAMBERT_LEVEL = "2154_10cm", "20"
-"""0.2 m, next to the 0.208 m that a pixel measures on the ground."""
+_KEPT_REQUESTS = 20_000
+"""Requests of a race that makes none."""
 
-_BLOCK = 512
-_COLD_REQUESTS = 256
+_AGAINST_GDAL = ("titiler",)
 
 
 def prepare(folder: Path, say: Callable[[str], None]) -> Mapping[str, Path]:
-    """Write the orthophotograph, once."""
-    path = folder / f"{_SOURCE}-{_SIZE}.tif"
-    if not path.exists():
-        say(f"drawing {path}")
-        folder.mkdir(parents=True, exist_ok=True)
-        west, _, east, north = _bounds()
-        write_cog(
-            path,
-            draw_ortho(_SIZE),
-            crs="EPSG:3857",
-            west=west,
-            north=north,
-            cell_size=(east - west) / _SIZE,
-            block=_BLOCK,
-        )
-    return {_SOURCE: path}
+    """Write the sources, once."""
+    return prepare_imagery(folder, say)
 
 
 def races() -> tuple[Race, ...]:
-    """Return the rows that mean something for a server that decodes and warps every tile.
-
-    The ratios are the targets over TiTiler's figures on the reference machine: 850 to 88.6, 340 to 25.2.
-    """
+    """Return the rows, those of `design/tiles.md` section 10 that are about imagery."""
+    kept = _shuffled(tiles(MERCATOR, "19"))[:64]
+    blocks = tiles(MERCATOR, "18", size=512)
+    crops = tiles(MERCATOR, "19")
+    nearest = tiles(LAMBERT, "19", resampling="nearest")
+    warped = tiles(LAMBERT, "19")
+    mosaic = tiles(MOSAIC, "17")
+    pngs = tiles(MERCATOR, "18", size=512, extension="png")
     return (
         Race(
+            id="cached",
+            what="256 px JPEG tile that is still in memory, against a bare ASGI program with the same bytes",
+            target=Target(value=20_000.0, ratio=0.75),
+            requests=_repeated(kept, _KEPT_REQUESTS),
+            warmup=kept,
+            bound=0.0,
+            peers=("bare",),
+            connections=16,
+        ),
+        Race(
+            id="passthrough-512",
+            what="512 px JPEG tile that is a block of the COG",
+            target=Target(value=8_000.0, ratio=150.0),
+            requests=_shuffled(blocks),
+            warmup=tiles(MERCATOR, "17", size=512)[:16],
+            bound=2.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
+            rounds=40,
+        ),
+        Race(
             id="crop-256-cold",
-            what="256 px JPEG tile on the grid of an orthophotograph in 512 px JPEG blocks, no block asked twice",
+            what="256 px JPEG tile, a quarter of a 512 px JPEG block that was not decoded before",
             target=Target(value=850.0, ratio=9.6),
-            requests=_one_a_block(),
-            warmup=_requests("PM", "17", _inside("PM", "17"))[:8],
+            requests=_shuffled(crops),
+            warmup=tiles(MERCATOR, "17")[:16],
             bound=4.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
+            rounds=_ROUNDS,
+        ),
+        Race(
+            id="crop-256-hot",
+            what="256 px JPEG tile, a quarter of a block that was decoded for its neighbours",
+            target=Target(value=2_600.0, ratio=30.0),
+            requests=_shuffled(crops),
+            warmup=crops,
+            bound=4.0,
+            peers=_AGAINST_GDAL,
+            keeps="blocks",
+            rounds=_ROUNDS,
         ),
         Race(
             id="warp-256-cold",
-            what="256 px JPEG tile warped between Web Mercator and Lambert-93, bilinear, no tile asked twice",
+            what="256 px JPEG tile of Web Mercator warped from Lambert-93, bilinear, no block decoded before",
             target=Target(value=340.0, ratio=13.5),
-            requests=_shuffled(_requests(_LAMBERT, _LAMBERT_LEVEL, _inside(_LAMBERT, _LAMBERT_LEVEL))),
-            warmup=_requests(_LAMBERT, "18", _inside(_LAMBERT, "18"))[:8],
+            requests=_shuffled(warped),
+            warmup=tiles(LAMBERT, "18")[:16],
             bound=6.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
+            rounds=_ROUNDS,
+        ),
+        _warp("warp-256-hot", "nearest", nearest, Target(value=1_100.0, ratio=40.0), bound=8.0),
+        _warp("warp-256-hot-bilinear", "bilinear", warped, Target(value=600.0, ratio=24.0), bound=6.0),
+        Race(
+            id="mosaic-16-cold",
+            what="256 px JPEG tile of level 17 from a mosaic of 16 COGs in Lambert-93, no block decoded before",
+            target=Target(value=300.0, ratio=42.0),
+            requests=mosaic,
+            warmup=tiles(MOSAIC, "18")[:8],
+            bound=6.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
+            rounds=20,
+        ),
+        Race(
+            id="mosaic-16-hot",
+            what="the same, blocks decoded for the tiles beside",
+            target=Target(value=700.0, ratio=100.0),
+            requests=mosaic,
+            warmup=mosaic,
+            bound=6.0,
+            peers=_AGAINST_GDAL,
+            keeps="blocks",
+            rounds=20,
+        ),
+        Race(
+            id="png-512",
+            what="512 px PNG tile of a block of the COG",
+            target=Target(value=200.0, ratio=30.0),
+            requests=_shuffled(pngs)[:64],
+            warmup=tiles(MERCATOR, "17", size=512, extension="png")[:8],
+            bound=2.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
         ),
     )
 
 
-def _bounds() -> Bounds:
-    """Return west, south, east, north of the orthophotograph, metres of EPSG:3857."""
-    matrix = tile_matrix_set("PM").by_id[_PLACE_LEVEL]
-    return tile_bounds(matrix, *tile_at(matrix, *_project("EPSG:3857", _LON, _LAT)))
-
-
-def _one_a_block() -> tuple[TileRequest, ...]:
-    """Return one of the four tiles of each block, a different one from block to block."""
-    limits = _inside("PM", _FULL_LEVEL)
-    tiles = (one for one in _requests("PM", _FULL_LEVEL, limits) if (one.x % 2, one.y % 2) == _quarter(one))
-    return _shuffled(tuple(tiles))
-
-
-def _quarter(tile: TileRequest) -> tuple[int, int]:
-    turn = (tile.x // 2 + tile.y // 2) % 4
-    return turn % 2, turn // 2
-
-
-def _inside(tms: str, level: str) -> TileLimits:
-    """Return the tiles of a level that lie wholly within the orthophotograph."""
-    from rasterio.warp import transform_bounds
-
-    sets = tile_matrix_set(tms)
-    west, south, east, north = transform_bounds("EPSG:3857", sets.crs, *_bounds())
-    matrix = sets.by_id[level]
-    touched = tile_limits(matrix, (west, south, east, north))
-    assert touched is not None, "the orthophotograph lies within the set"
-    if tms == "PM":
-        return touched
-    # In Lambert-93 the square stands askew: keep clear of its edges by the width of its tilt.
-    side = matrix.tile_size * matrix.cell_size
-    margin = int(0.05 * (east - west) / side) + 1
-    return TileLimits(
-        min_col=touched.min_col + margin,
-        max_col=touched.max_col - margin,
-        min_row=touched.min_row + margin,
-        max_row=touched.max_row - margin,
+def _warp(identifier: str, resampling: str, wanted: tuple[TileRequest, ...], target: Target, *, bound: float) -> Race:
+    return Race(
+        id=identifier,
+        what=f"256 px JPEG tile of Web Mercator warped from Lambert-93, {resampling}, of blocks decoded for others",
+        target=target,
+        requests=_shuffled(wanted),
+        warmup=_shuffled(wanted),
+        bound=bound,
+        peers=_AGAINST_GDAL,
+        keeps="blocks",
+        rounds=_ROUNDS,
     )
 
 
-def _requests(tms: str, level: str, limits: TileLimits) -> tuple[TileRequest, ...]:
-    return tuple(
-        TileRequest(source=_SOURCE, tms=tms, z=int(level), x=col, y=row, extension="jpg")
-        for row in range(limits.min_row, limits.max_row + 1)
-        for col in range(limits.min_col, limits.max_col + 1)
-    )
+def _shuffled(wanted: tuple[TileRequest, ...]) -> tuple[TileRequest, ...]:
+    return tuple(random.Random(7).sample(wanted, min(len(wanted), _REQUESTS)))
 
 
-def _shuffled(tiles: tuple[TileRequest, ...]) -> tuple[TileRequest, ...]:
-    return tuple(random.Random(7).sample(tiles, min(len(tiles), _COLD_REQUESTS)))
-
-
-def _project(crs: str, lon: float, lat: float) -> tuple[float, float]:
-    from pyproj import Transformer
-
-    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
-    return float(x), float(y)
+def _repeated(wanted: tuple[TileRequest, ...], count: int) -> tuple[TileRequest, ...]:
+    return tuple(random.Random(11).choices(wanted, k=count))

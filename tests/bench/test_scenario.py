@@ -30,7 +30,7 @@ def test_a_target_reads_as_an_inequality():
 
 def test_the_raster_scenario_is_found():
     assert "raster" in scenario_names()
-    assert find_scenario("raster").PEERS == ("titiler",)
+    assert find_scenario("raster").PEERS == ("titiler", "bare")
 
 
 def test_an_unknown_scenario_names_those_there_are():

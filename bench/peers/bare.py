@@ -1,0 +1,58 @@
+"""A bare ASGI program on granian that holds the tiles as bytes: what any program of the kind can reach at most."""
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from bench.bare import SOURCES
+from bench.peer import Say
+from bench.scenario import Kept, TileRequest
+from bench.server import HOST, Server, end, free_port, launch
+
+NAME = "bare"
+
+
+def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]:
+    """Nothing has to be installed."""
+    del home, sources, say
+    return {"granian": version("granian")}
+
+
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+    """Start one worker, as ours is started."""
+    del keeps
+    port = free_port()
+    paths = {name: str(path) for name, path in sources.items() if path.is_file()}
+    root = str(Path(__file__).resolve().parents[2])
+    return launch(
+        NAME,
+        (
+            *(sys.executable, "-m", "granian", "bench.bare:create_app", "--factory", "--interface", "asgi"),
+            *("--host", HOST, "--port", str(port), "--workers", "1", "--loop", "uvloop"),
+            *("--no-ws", "--log-level", "warning", "--backpressure", "512", "--backlog", "1024"),
+        ),
+        port=port,
+        home=home,
+        environment={
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": root,
+            SOURCES: msgspec.json.encode(paths).decode(),
+        },
+        ready="/ready",
+    )
+
+
+def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
+    """Return the address of a tile."""
+    del sources
+    place = f"{request.source}/{request.tms}/{request.z}/{request.x}/{request.y}.{request.extension}"
+    return f"http://{HOST}:{server.port}/{place}"
+
+
+def stop(server: Server) -> None:
+    """End it."""
+    end(server)
