@@ -6,34 +6,48 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from tiler.raster.picture import Picture
+from tiler.raster.png import encode_indexed_png, encode_png
 
 PICTURE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
 """Media types by file extension."""
 
+_JPEG_QUALITY = 85
+_WEBP_QUALITY, _WEBP_METHOD = 80, 1
+"""Method 1 costs 1.3 times method 0 and gives files 5 % smaller; the default, 4, costs four times as much."""
+
 
 def encode_picture(picture: Picture, extension: str) -> bytes:
-    """Encode a picture in the format of a file extension, one of `PICTURE_TYPES`."""
-    pixels = _direct(picture)
+    """Encode a picture in the format of a file extension, one of `PICTURE_TYPES`.
+
+    JPEG has no transparency: what is missing becomes white.
+    """
     if extension == "png":
-        return bytes(imagecodecs.png_encode(pixels if pixels.shape[2] > 1 else pixels[..., 0], level=1))
+        if picture.palette:
+            return encode_indexed_png(picture.pixels[..., 0], picture.palette)
+        return encode_png(picture.pixels)
+    pixels = _without_palette(picture)
     if extension == "webp":
-        rgb = pixels if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-        if pixels.shape[2] == 2:
-            rgb = np.concatenate([rgb, pixels[..., 1:]], axis=2)
-        return bytes(imagecodecs.webp_encode(np.ascontiguousarray(rgb), level=80, method=1, lossless=False))
+        return _encode_webp(pixels)
     if pixels.shape[2] in {2, 4}:
         pixels = _on_white(pixels)
     space = "GRAY" if pixels.shape[2] == 1 else "RGB"
-    return bytes(simplejpeg.encode_jpeg(pixels, quality=85, colorspace=space, colorsubsampling="420"))
+    return bytes(simplejpeg.encode_jpeg(pixels, quality=_JPEG_QUALITY, colorspace=space, colorsubsampling="420"))
 
 
-def _direct(picture: Picture) -> NDArray[np.uint8]:
-    """Return pixels without a palette."""
+def _encode_webp(pixels: NDArray[np.uint8]) -> bytes:
+    if pixels.shape[2] < 3:
+        grey = np.repeat(pixels[..., :1], 3, axis=2)
+        pixels = np.concatenate([grey, pixels[..., 1:]], axis=2)
+    return bytes(imagecodecs.webp_encode(pixels, level=_WEBP_QUALITY, method=_WEBP_METHOD, lossless=False))
+
+
+def _without_palette(picture: Picture) -> NDArray[np.uint8]:
+    """Return RGB, or RGBA where a colour is not opaque."""
     if not picture.palette:
         return picture.pixels
     colours = np.frombuffer(picture.palette, np.uint8).reshape(-1, 4)
-    opaque = bool((colours[:, 3] == 255).all())
-    return np.ascontiguousarray(colours[picture.pixels[..., 0], : 3 if opaque else 4])
+    channels = 3 if (colours[:, 3] == 255).all() else 4
+    return np.ascontiguousarray(colours[picture.pixels[..., 0], :channels])
 
 
 def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
