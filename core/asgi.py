@@ -37,6 +37,15 @@ def header(scope: HTTPScope, name: bytes) -> str:
     return b", ".join(values).decode("latin-1") if values else ""
 
 
+def whole_answer(headers: Mapping[str, str], length: int | None) -> _Headers:
+    """Return the fields of an answer open to all origins; `length` in bytes, None for one that has no content."""
+    fields: _Headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if length is not None:
+        fields.append((b"content-length", str(length).encode()))
+    fields.extend(OPEN_TO_ALL)
+    return fields
+
+
 async def answer(send: Send, status: int, headers: Mapping[str, str], body: bytes = b"", *, head: bool = False) -> None:
     """Send a whole answer, open to all origins.
 
@@ -47,10 +56,7 @@ async def answer(send: Send, status: int, headers: Mapping[str, str], body: byte
         body: Content; for HEAD it gives the length and is not sent.
         head: Whether the request was a HEAD.
     """
-    fields: _Headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    if status not in {204, 304}:
-        fields.append((b"content-length", str(len(body)).encode()))
-    fields.extend(OPEN_TO_ALL)
+    fields = whole_answer(headers, None if status in {204, 304} else len(body))
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 

@@ -40,6 +40,13 @@ class ByteCache(Generic[K]):
         """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
         return int(self._kept.currsize)
 
+    def peek(self, key: K) -> bytes | None:
+        """Return the value of `key` if it is kept, as used just now."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            self.counts.hits += 1
+        return kept
+
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the value of `key`, computing it at most once at a time.
 

@@ -3,7 +3,9 @@
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,6 +25,19 @@ SENT_BYTES = Counter("geopf_sent_bytes", "Bytes of content sent.", ("route",), r
 PLANS = Counter("geopf_tile_plans", "Tiles made, by the plan that made them.", ("plan",), registry=REGISTRY)
 LAYERS = Gauge("geopf_layers", "Layers served.", registry=REGISTRY)
 REVISION = Gauge("geopf_publication_revision", "Revision of the publication served.", registry=REGISTRY)
+
+
+@cache
+def count_requests(route: str, status: int) -> Callable[[], None]:
+    """Return what counts one answer: looking a metric up by its labels costs more than counting."""
+    return REQUESTS.labels(route, status).inc
+
+
+@cache
+def count_plan(plan: str) -> Callable[[], None]:
+    """Return what counts one tile made by a plan."""
+    return PLANS.labels(plan).inc
+
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 

@@ -1,6 +1,7 @@
 """The engine as one program: tiles, points, the page, and the way to the control plane."""
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -49,6 +50,8 @@ def create_app() -> Dispatcher:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await follower.start()
         following = asyncio.create_task(follower.run())
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: looking it over again and again would take a third of a tile's time
         _log.info("engine started", extra={"revision": table.revision, "layers": len(table.all())})
         try:
             yield

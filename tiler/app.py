@@ -13,7 +13,8 @@ from tiler.raster.blocks import BlockCache
 from tiler.raster.engine import RasterEngine
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
-from tiler.renderer import Renderer
+from tiler.renderer import Renderer, TileKey
+from tiler.routes.ready import ReadyAnswers
 from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
 from tiler.settings import TilerSettings
@@ -23,7 +24,7 @@ from tiler.vector.source import VectorSources
 def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSettings) -> tuple[ASGIApp, RenderPool]:
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
-    cache: ByteCache[tuple[str, bool]] = ByteCache(settings.tile_cache_bytes)
+    cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
     rasters = RasterEngine(
         store,
         pool,
@@ -32,7 +33,7 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
         indexes=MosaicIndexes(store, settings.header_cache_bytes),
     )
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(pool, cache, rasters, vectors)), pool
+    return tiles_app(layers, Renderer(pool, cache, rasters, vectors), ReadyAnswers(cache)), pool
 
 
 GUIDE = LayerGuide(

@@ -8,7 +8,7 @@ import msgspec
 from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, VectorSource
-from core.telemetry import PLANS
+from core.telemetry import count_plan
 from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
@@ -24,6 +24,10 @@ VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application
 
 ENCODING = "2"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
+
+
+TileKey = tuple[str, bool]
+"""Entity tag of a tile, and whether it is compressed: by this it is kept."""
 
 
 class TileAddress(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +103,7 @@ class Renderer:
     """Makes tiles, keeps the encoded ones in memory, and makes each of them once at a time."""
 
     def __init__(
-        self, pool: RenderPool, cache: ByteCache[tuple[str, bool]], rasters: RasterEngine, vectors: VectorSources
+        self, pool: RenderPool, cache: ByteCache[TileKey], rasters: RasterEngine, vectors: VectorSources
     ) -> None:
         self._pool = pool
         self._cache = cache
@@ -149,7 +153,7 @@ class Renderer:
 
     @staticmethod
     def _done(data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
-        PLANS.labels(plan).inc()
+        count_plan(plan)()
         return EncodedTile(data, plan, time.perf_counter() - start, stages)
 
 

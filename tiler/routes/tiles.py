@@ -13,43 +13,52 @@ from core.errors import BadRequest, GeoplateformeError, LayerNotFound
 from core.http import etag_matches, status_of
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from core.table import LayerTable
-from core.telemetry import REQUESTS, SECONDS, SENT_BYTES
+from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
+from tiler.routes.ready import ReadyAnswers
 from tiler.tilejson import describe
 
 PATHS = "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|mvt} or /tiles/{layer}/{tms}/tilejson.json"
 
 _log = logging.getLogger(__name__)
+_sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")
 
 
-def tiles_app(layers: LayerTable, renderer: Renderer) -> ASGIApp:
+def tiles_app(layers: LayerTable, renderer: Renderer, ready: ReadyAnswers) -> ASGIApp:
     """Return the application that answers everything under `/tiles`.
 
     Args:
         layers: What is published.
         renderer: Makes the tiles.
+        ready: Remembers answers.
     """
 
     async def serve_tiles(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         start = time.perf_counter()
         status, sent = 500, 0
         try:
-            status, sent = await _serve(scope, send, layers, renderer)  # type: ignore[arg-type]
+            length = await ready.send(scope, send, layers.revision)  # type: ignore[arg-type]
+            if length is not None:
+                status, sent = 200, length
+            else:
+                status, sent = await _serve(scope, send, layers, renderer, ready)  # type: ignore[arg-type]
         except GeoplateformeError as error:
             status = status_of(type(error))
             if status >= 500:
                 _log.warning("tile failed", extra={"path": scope["path"], "status": status, "reason": str(error)})
             raise
         finally:
-            REQUESTS.labels("tiles", status).inc()
-            SENT_BYTES.labels("tiles").inc(sent)
-            SECONDS.labels("tiles").observe(time.perf_counter() - start)
+            count_requests("tiles", status)()
+            _sent.inc(sent)
+            _seconds.observe(time.perf_counter() - start)
 
     return serve_tiles
 
 
-async def _serve(scope: HTTPScope, send: Send, layers: LayerTable, renderer: Renderer) -> tuple[int, int]:
+async def _serve(
+    scope: HTTPScope, send: Send, layers: LayerTable, renderer: Renderer, ready: ReadyAnswers
+) -> tuple[int, int]:
     """Answer one request; return status and bytes of content."""
     method = scope["method"]
     if method == "OPTIONS":
@@ -59,6 +68,7 @@ async def _serve(scope: HTTPScope, send: Send, layers: LayerTable, renderer: Ren
         await answer_wrong_method(send, method)
         return 405, 0
     segments = _segments(scope)
+    revision = layers.revision
     layer = layers.get(segments[0])
     if len(segments) == 3 and segments[2] == "tilejson.json":
         return await _tilejson(scope, send, layer, segments[1])
@@ -66,30 +76,39 @@ async def _serve(scope: HTTPScope, send: Send, layers: LayerTable, renderer: Ren
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
     _, tms, z, x, file = segments
     y, _, extension = file.partition(".")
-    return await _tile(scope, send, address(layer, tms, z, x, y, extension), renderer)
+    wanted = address(layer, tms, z, x, y, extension)
+    headers, length = await _tile(scope, send, wanted, renderer)
+    if length and extension not in VECTOR_TYPES and layer.open:
+        ready.remember(scope, (wanted.etag, False), headers, length, revision)
+    return (200 if length else 304 if length is None else 204), length or 0
 
 
-async def _tile(scope: HTTPScope, send: Send, wanted: TileAddress, renderer: Renderer) -> tuple[int, int]:
+async def _tile(
+    scope: HTTPScope, send: Send, wanted: TileAddress, renderer: Renderer
+) -> tuple[dict[str, str], int | None]:
+    """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
     vector = wanted.extension in VECTOR_TYPES
     gzipped = vector and "gzip" in header(scope, b"accept-encoding")
-    etag = f'{wanted.etag[:-1]}-gz"' if gzipped else wanted.etag
+    etag = wanted.etag
+    if gzipped:
+        etag = f'{etag[:-1]}-gz"'
     headers = {"etag": etag, "cache-control": f"public, max-age={wanted.layer.max_age}"}
     if vector:
         headers["vary"] = "Accept-Encoding"
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):
         await answer(send, 304, headers)
-        return 304, 0
+        return headers, None
     tile = await renderer.tile(wanted, gzipped=gzipped)
     headers["server-timing"] = _timing(tile)
     if not tile.data:
         await answer(send, 204, headers)
-        return 204, 0
+        return headers, 0
     headers["content-type"] = wanted.media_type
     if gzipped:
         headers["content-encoding"] = "gzip"
     await answer(send, 200, headers, tile.data, head=scope["method"] == "HEAD")
-    return 200, len(tile.data)
+    return headers, len(tile.data)
 
 
 def _timing(tile: EncodedTile) -> str:
@@ -118,8 +137,9 @@ async def _tilejson(scope: HTTPScope, send: Send, layer: PublishedLayer, tms_id:
 def _segments(scope: HTTPScope) -> list[str]:
     """Return the decoded segments after `/tiles/`."""
     raw = scope.get("raw_path") or scope["path"].encode()
-    path = raw.decode("latin-1").split("?", 1)[0]
-    return [unquote(segment) for segment in path.strip("/").split("/")[1:]] or [""]
+    path = raw.decode("latin-1").partition("?")[0]
+    segments = path.strip("/").split("/")[1:] or [""]
+    return [unquote(segment) for segment in segments] if "%" in path else segments
 
 
 def _base_url(scope: HTTPScope) -> str:

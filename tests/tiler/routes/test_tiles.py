@@ -5,6 +5,7 @@ import io
 import json
 
 import mapbox_vector_tile
+import msgspec
 import numpy as np
 import pytest
 import rasterio
@@ -124,6 +125,41 @@ async def test_the_second_answer_comes_from_the_cache(engine, made):
     second = await engine(path_of(made[1]["raster"], "png"))
     assert second.headers["server-timing"].startswith("plan;desc=cache")
     assert second.body == first.body
+
+
+async def test_a_remembered_answer_is_the_first_one_but_for_its_timing(engine, made):
+    path = path_of(made[1]["raster"], "jpg")
+    first, again = await engine(path), await engine(path)
+    changed = {name for name in first.headers if first.headers[name] != again.headers.get(name)}
+    assert changed == {"server-timing"}
+    assert set(first.headers) == set(again.headers)
+    assert (again.status, again.body) == (200, first.body)
+    assert (await engine(path, if_none_match=first.headers["etag"])).status == 304
+    head = await engine(path, "HEAD")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(first.body)))
+    assert (await engine(path, "POST")).status == 405
+
+
+async def test_a_new_publication_makes_remembered_answers_forgotten(made):
+    folder, layers = made
+    table = LayerTable()
+    table.replace(1, layers.values())
+    app, pool = create_tiler(table, DirectoryStore(folder), TilerSettings())
+    path = path_of(layers["raster"], "jpg")
+
+    async def etag():
+        wire = Wire()
+        await app(scope(path, "GET"), None, wire)
+        return wire.headers["etag"]
+
+    first = await etag()
+    assert await etag() == first
+    table.replace(2, [msgspec.structs.replace(layers["raster"], version="v2")])
+    assert "v2" in await etag()
+    table.replace(3, [])
+    with pytest.raises(LayerNotFound):
+        await etag()
+    pool.close()
 
 
 async def test_outside_the_data_png_is_transparent_and_jpeg_white(engine, made):
