@@ -12,6 +12,9 @@ PEERS = ("titiler", "bare")
 _REQUESTS = 256
 """Most requests of a race that makes tiles."""
 
+_BUSY = 16
+"""Requests under way where tiles are so cheap that fewer would measure how a server sleeps and wakes."""
+
 _ROUNDS = 6
 """How often ours is sent them."""
 
@@ -44,7 +47,7 @@ def races() -> tuple[Race, ...]:
             warmup=kept,
             bound=0.0,
             peers=("bare",),
-            connections=16,
+            connections=_BUSY,
         ),
         Race(
             id="passthrough-512",
@@ -55,6 +58,7 @@ def races() -> tuple[Race, ...]:
             bound=2.0,
             peers=_AGAINST_GDAL,
             keeps="nothing",
+            connections=_BUSY,
             rounds=40,
         ),
         Race(
@@ -77,6 +81,7 @@ def races() -> tuple[Race, ...]:
             bound=4.0,
             peers=_AGAINST_GDAL,
             keeps="blocks",
+            connections=_BUSY,
             rounds=_ROUNDS,
         ),
         Race(
@@ -112,6 +117,7 @@ def races() -> tuple[Race, ...]:
             bound=6.0,
             peers=_AGAINST_GDAL,
             keeps="blocks",
+            connections=_BUSY,
             rounds=20,
         ),
         Race(
@@ -137,6 +143,7 @@ def _warp(identifier: str, resampling: str, wanted: tuple[TileRequest, ...], tar
         bound=bound,
         peers=_AGAINST_GDAL,
         keeps="blocks",
+        connections=_BUSY,
         rounds=_ROUNDS,
     )
 
