@@ -1,0 +1,30 @@
+"""tiler.raster.mosaic: the tree finds what a look at every box finds, in the order of the files."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiler.raster.mosaic import MosaicIndex, build_index, files_in
+
+PLACE = st.floats(-1e6, 1e6)
+BOX = st.tuples(PLACE, PLACE, st.floats(0, 5e5), st.floats(0, 5e5)).map(
+    lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])
+)
+
+
+def meet(one, other):
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(BOX, min_size=1, max_size=120), BOX)
+def test_the_files_found_are_those_whose_box_meets_the_other(boxes, wanted):
+    hrefs = [f"m/{number}.tif" for number in range(len(boxes))]
+    index = build_index("EPSG:2154", hrefs, boxes)
+    assert files_in(index, wanted) == [href for href, box in zip(hrefs, boxes, strict=True) if meet(box, wanted)]
+
+
+def test_an_index_survives_being_stored():
+    index = build_index("EPSG:2154", ["a.tif", "b.tif"], [(0, 0, 1, 1), (2, 2, 3, 3)])
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(index), type=MosaicIndex)
+    assert files_in(again, (2.5, 2.5, 2.6, 2.6)) == ["b.tif"]
