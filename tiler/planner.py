@@ -8,8 +8,8 @@ from core.layer import RasterSource
 from tiler.raster.blocks import BlockAddress
 from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader
-from tiler.raster.part import Part, plan_parts
-from tiler.raster.tiff import Compression, Level, Photometric
+from tiler.raster.part import SAME_PX, Part, plan_parts
+from tiler.raster.tiff import Compression, Level, Photometric, Tiff
 
 PASSTHROUGH, CROP, WARP, MOSAIC, FALLBACK, OUTSIDE = "passthrough", "crop", "warp", "mosaic", "rio-tiler", "outside"
 """Names of the plans in Server-Timing and in the metrics."""
@@ -26,12 +26,10 @@ class Painted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Passthrough(msgspec.Struct, frozen=True, gc=False):
-    """Send the bytes of a block: it is the tile."""
+    """Send the bytes of a block: it is the tile, unless its mask says that pixels are missing."""
 
     header: RasterHeader
     address: BlockAddress
-    otherwise: Painted
-    """What to do when the mask of the block says that pixels are missing."""
 
 
 class Fallback(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +41,9 @@ class Fallback(msgspec.Struct, frozen=True, gc=False):
 Plan = Passthrough | Painted | Fallback | None
 
 
-def plan_raster(grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str) -> Plan:
+def plan_raster(
+    grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str, *, pass_blocks: bool = True
+) -> Plan:
     """Choose how to make a tile; None when no file has pixels in it.
 
     Args:
@@ -51,10 +51,15 @@ def plan_raster(grid: PixelGrid, source: RasterSource, headers: Sequence[RasterH
         source: How the layer is shown.
         headers: Files that may have pixels in it, most important first.
         extension: Format of the tile.
+        pass_blocks: Whether a stored block may be the tile.
 
     Raises:
         BadSource: A file without overviews would have to be read nearly whole.
     """
+    if pass_blocks and source.rescale is None:
+        stored = _stored_tile(grid, source, headers, extension)
+        if stored is not None:
+            return stored
     by_crs: dict[str, list[RasterHeader]] = {}
     for header in headers:
         crs = source.crs or header.tiff.crs
@@ -71,31 +76,48 @@ def plan_raster(grid: PixelGrid, source: RasterSource, headers: Sequence[RasterH
     wanted = tuple((part.members[index].header, address) for part in parts for index, address in part.wanted)
     files_used = {id(header) for header, _ in wanted}
     name = MOSAIC if len(files_used) > 1 else CROP if parts[0].aligned else WARP
-    painted = Painted(name, grid, tuple(parts), wanted)
-    if name == CROP and len(wanted) == 1 and _is_tile(grid, parts[0], source, extension):
-        return Passthrough(*wanted[0], painted)
-    return painted
+    return Painted(name, grid, tuple(parts), wanted)
 
 
-def _is_tile(grid: PixelGrid, part: Part, source: RasterSource, extension: str) -> bool:
-    """Tell whether the one block of a part is the tile, in its format and as it is to be seen."""
-    member, address = part.members[0], part.wanted[0][1]
-    level = member.header.tiff.levels[member.level]
-    left, top = address.col * level.block_width, address.row * level.block_height
-    return (
-        (level.block_width, level.block_height) == (grid.cols, grid.rows)
-        and left + grid.cols <= level.width
-        and top + grid.rows <= level.height
-        and round(float(part.x[0, 0]) - 0.5) == member.col + left
-        and round(float(part.y[0, 0]) - 0.5) == member.row + top
-        and source.rescale is None
-        and source.bands == tuple(range(1, min(level.bands, 3) + 1))
-        and _is_format(level, member.header.tiff.nodata, extension)
-    )
+def _stored_tile(
+    grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str
+) -> Passthrough | None:
+    """Return the block that is the tile, if the most important file that meets the tile has one."""
+    for header in headers:
+        tiff = header.tiff
+        if header.trouble or tiff.placement is None or (source.crs or tiff.crs) != grid.crs or tiff.nodata is not None:
+            return None
+        west, south, east, north = tiff.bounds()
+        box = grid.bounds
+        if not (west < box[2] and box[0] < east and south < box[3] and box[1] < north):
+            continue
+        for index, level in enumerate(tiff.levels):
+            place = _block_at(grid, tiff, level)
+            if place is not None:
+                shown = source.bands == tuple(range(1, min(level.bands, 3) + 1)) and _is_format(level, extension)
+                return Passthrough(header, BlockAddress(header.href, header.etag, index, *place)) if shown else None
+        return None
+    return None
 
 
-def _is_format(level: Level, nodata: float | None, extension: str) -> bool:
+def _block_at(grid: PixelGrid, tiff: Tiff, level: Level) -> tuple[int, int] | None:
+    """Return column and row of the block of a level that has just the pixels of a grid."""
+    full, place = tiff.levels[0], tiff.placement
+    assert place is not None
+    cell_x, cell_y = place.cell_x * full.width / level.width, place.cell_y * full.height / level.height
+    drift = max(abs(grid.cell_x / cell_x - 1) * grid.cols, abs(grid.cell_y / cell_y - 1) * grid.rows)
+    if drift > SAME_PX or (level.block_width, level.block_height) != (grid.cols, grid.rows):
+        return None
+    left, top = (grid.west - place.west) / cell_x, (place.north - grid.north) / cell_y
+    col, off_col = divmod(round(left), grid.cols)
+    row, off_row = divmod(round(top), grid.rows)
+    if off_col or off_row or max(abs(left - round(left)), abs(top - round(top))) > SAME_PX:
+        return None
+    inside = col >= 0 and row >= 0 and round(left) + grid.cols <= level.width and round(top) + grid.rows <= level.height
+    return (col, row) if inside else None
+
+
+def _is_format(level: Level, extension: str) -> bool:
     if level.compression == Compression.JPEG:
-        seen = level.photometric in {Photometric.YCBCR, Photometric.MIN_IS_BLACK}
-        return extension in {"jpg", "jpeg"} and seen and nodata is None
-    return level.compression == Compression.WEBP and extension == "webp" and nodata is None
+        return extension in {"jpg", "jpeg"} and level.photometric in {Photometric.YCBCR, Photometric.MIN_IS_BLACK}
+    return level.compression == Compression.WEBP and extension == "webp"

@@ -69,7 +69,12 @@ class RasterEngine:
                     case None:
                         return b"", OUTSIDE
                     case Passthrough():
-                        return await self._pass(plan, source, extension, stages)
+                        data = await self._pass(plan, stages)
+                        if data is not None:
+                            return data, PASSTHROUGH if data else OUTSIDE
+                        plan = plan_raster(grid, source, headers, extension, pass_blocks=False)
+                        assert isinstance(plan, Painted), "the block is there"
+                        return await self._paint(plan, source, extension, stages), plan.name
                     case Painted():
                         return await self._paint(plan, source, extension, stages), plan.name
                     case Fallback():
@@ -96,17 +101,18 @@ class RasterEngine:
             return [header for header in kept if header is not None]
         return await asyncio.gather(*(self._headers.get(href) for href in hrefs))
 
-    async def _pass(self, plan: Passthrough, source: RasterSource, extension: str, stages: Stages) -> tuple[bytes, str]:
+    async def _pass(self, plan: Passthrough, stages: Stages) -> bytes | None:
+        """Return a stored tile, empty when the file leaves it out, None when pixels of it are missing."""
         header, address = plan.header, plan.address
         level, mask = header.tiff.levels[address.level], header.tiff.masks[address.level]
         if level.span(address.col, address.row)[1] == 0:
-            return b"", OUTSIDE
+            return b""
         start = time.perf_counter()
         data, beside = await self._blocks.read_block(header, address)
         stages["read"] = time.perf_counter() - start
         if mask is not None and not decode_mask(mask, beside).all():
-            return await self._paint(plan.otherwise, source, extension, stages), plan.otherwise.name
-        return (standalone_jpeg(level, data) if level.compression == Compression.JPEG else data), PASSTHROUGH
+            return None
+        return standalone_jpeg(level, data) if level.compression == Compression.JPEG else data
 
     async def _paint(self, plan: Painted, source: RasterSource, extension: str, stages: Stages) -> bytes:
         bands = tuple(number - 1 for number in source.bands)

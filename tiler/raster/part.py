@@ -24,7 +24,7 @@ KINDS = {"nearest": 0, "bilinear": 1, "cubic": 2, "average": 3}
 MAX_BLOCKS = 1024
 """Blocks of one tile; more means that overviews are missing."""
 
-_OFF_PX = 0.01
+SAME_PX = 0.01
 """How far pixels may lie from those of another grid and still be the same."""
 
 _FINER = 1.1
@@ -105,7 +105,7 @@ def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHea
         drift = max(
             abs(cell_x / other_x - 1) * (abs(col) + level.width), abs(cell_y / other_y - 1) * (abs(row) + level.height)
         )
-        if kind == other_kind and max(drift, abs(col - round(col)), abs(row - round(row))) <= _OFF_PX:
+        if kind == other_kind and max(drift, abs(col - round(col)), abs(row - round(row))) <= SAME_PX:
             members.append(Member(header, index, round(col), round(row)))
             return
     groups.append(((place.west, place.north, cell_x, cell_y, kind), [Member(header, index, 0, 0)]))
@@ -167,7 +167,7 @@ def _window(extent: tuple[float, float, float, float], members: Sequence[Member]
 def _is_aligned(grid: PixelGrid, x: NDArray[np.float64], y: NDArray[np.float64], cell_x: float, cell_y: float) -> bool:
     off = max(abs(x[0, 0] - 0.5 - round(x[0, 0] - 0.5)), abs(y[0, 0] - 0.5 - round(y[0, 0] - 0.5)))
     drift = max(abs(grid.cell_x / cell_x - 1) * grid.cols, abs(grid.cell_y / cell_y - 1) * grid.rows)
-    return bool(max(off, drift) <= _OFF_PX)
+    return bool(max(off, drift) <= SAME_PX)
 
 
 def _blocks(member: Member, window: tuple[int, int, int, int]) -> list[BlockAddress]:

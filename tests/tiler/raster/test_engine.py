@@ -268,15 +268,15 @@ async def test_elevation_is_stretched_and_its_holes_are_transparent(engine, tmp_
     assert np.abs(picture[50:, :, 0] - values[0, 50:] / 4).max() <= 1
 
 
-def publish_mosaic(engine, tmp_path, *, count=4, **options):
+def publish_mosaic(engine, tmp_path, *, count=4, compress="DEFLATE"):
     """Store `count` x `count` files of 256 pixels and their index; return the whole picture."""
     whole = photo(256 * count, 256 * count)
     keys, boxes = [], []
     for row in range(count):
         for col in range(count):
             piece = whole[:, row * 256 : row * 256 + 256, col * 256 : col * 256 + 256]
-            place = {"west": col * 256, "north": 1024 - row * 256, "BLOCKSIZE": 128, "COMPRESS": "DEFLATE"}
-            path = write_cog(tmp_path / f"{row}{col}.tif", piece, **place, **options)
+            place = {"west": col * 256, "north": 1024 - row * 256, "BLOCKSIZE": 128, "COMPRESS": compress}
+            path = write_cog(tmp_path / f"{row}{col}.tif", piece, **place)
             keys.append(f"m/{row}{col}.tif")
             engine.store.objects[keys[-1]] = path.read_bytes()
             boxes.append(parse(path.read_bytes()).bounds())
@@ -292,6 +292,15 @@ async def test_a_mosaic_reads_the_files_of_the_tile_and_no_others(engine, tmp_pa
     read = {key for name, key in engine.store.calls if name == "get_start"}
     assert {"m/10.tif", "m/11.tif", "m/20.tif", "m/21.tif"} <= read
     assert "m/33.tif" not in read
+
+
+async def test_a_block_of_one_file_of_a_mosaic_is_sent_as_it_is_stored(engine, tmp_path):
+    _, source = publish_mosaic(engine, tmp_path, compress="WEBP")
+    data, plan = await engine.engine.tile(source, grid_of(256 + 128, 512, 128), "webp", {})
+    stored = engine.store.objects["m/21.tif"]
+    offset, length = parse(stored).levels[0].span(1, 0)
+    assert plan == "passthrough"
+    assert data == stored[offset : offset + length]
 
 
 async def test_a_damaged_file_of_a_mosaic_leaves_the_others(engine, tmp_path):

@@ -15,7 +15,7 @@ from rasterio.vrt import WarpedVRT
 from core.layer import RasterSource
 from tests.tiler.raster.test_grid import exact
 from tests.tiler.raster.tiffs import photo, write_cog, write_tiff
-from tiler.planner import CROP, MOSAIC, WARP, Painted, Passthrough, plan_raster
+from tiler.planner import CROP, MOSAIC, WARP, Painted, plan_raster
 from tiler.raster.codec import decode_block, decode_mask
 from tiler.raster.directory import parse
 from tiler.raster.grid import PixelGrid
@@ -33,8 +33,7 @@ def render(paths, grid, *, resampling="nearest", bands=(1, 2, 3), dtype="uint8")
     """Paint a grid from files on disk; return the plan's name, values (rows, cols, bands) and validity."""
     headers = [header_of(path) for path in paths]
     source = RasterSource(href="x", bands=bands, dtype=dtype, resampling=resampling)
-    plan = plan_raster(grid, source, headers, "png")
-    plan = plan.otherwise if isinstance(plan, Passthrough) else plan
+    plan = plan_raster(grid, source, headers, "png", pass_blocks=False)
     if plan is None:
         return "outside", None, np.zeros((grid.rows, grid.cols), np.uint8)
     assert isinstance(plan, Painted)
