@@ -49,27 +49,27 @@ class DirectoryStore:
 
     async def head(self, key: str) -> ObjectInfo:
         """Return size and ETag of an object."""
-        with self._open(key) as descriptor:
-            return _info(key, os.fstat(descriptor))
+        with self._open(key) as (_, status):
+            return _info(key, status)
 
     async def get(self, key: str, *, if_none_match: str = "") -> StoredObject | None:
         """Return an object, or None when its ETag still equals `if_none_match`."""
-        with self._open(key) as descriptor:
-            info = _info(key, os.fstat(descriptor))
+        with self._open(key) as (descriptor, status):
+            info = _info(key, status)
             if if_none_match == info.etag:
                 return None
             return StoredObject(info, await _read(descriptor, 0, info.size))
 
     async def get_start(self, key: str, length: int) -> StoredObject:
         """Return the first bytes of an object, with its size and ETag."""
-        with self._open(key) as descriptor:
-            info = _info(key, os.fstat(descriptor))
+        with self._open(key) as (descriptor, status):
+            info = _info(key, status)
             return StoredObject(info, await _read(descriptor, 0, min(length, info.size)))
 
     async def get_range(self, key: str, offset: int, length: int, *, if_match: str = "") -> bytes:
         """Return `length` bytes from `offset`, fewer when the object ends before."""
-        with self._open(key) as descriptor:
-            info = _info(key, os.fstat(descriptor))
+        with self._open(key) as (descriptor, status):
+            info = _info(key, status)
             if if_match and if_match != info.etag:
                 raise PreconditionFailed(f"{key} has changed")
             if offset >= info.size:
@@ -123,7 +123,7 @@ class DirectoryStore:
         return self._root / key
 
     @contextmanager
-    def _open(self, key: str) -> Iterator[int]:
+    def _open(self, key: str) -> Iterator[tuple[int, os.stat_result]]:
         try:
             descriptor = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as err:
@@ -131,9 +131,10 @@ class DirectoryStore:
                 raise ObjectNotFound(f"nothing is stored under {key}") from None
             raise _unavailable(err) from err
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise ObjectNotFound(f"nothing is stored under {key}")
-            yield descriptor
+            yield descriptor, status
         finally:
             os.close(descriptor)
 
