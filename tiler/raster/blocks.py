@@ -153,6 +153,12 @@ class BlockCache:
                 future.exception()  # nobody may be waiting
 
 
+def damaged(header: RasterHeader, address: BlockAddress, reason: str) -> BadSource:
+    """Return the error for a block whose bytes are not what they should be."""
+    place = f"column {address.col}, row {address.row}, level {address.level}"
+    return BadSource(f"{header.name}: {reason}, {place}", "store it again")
+
+
 def _decode(raw: _Raw) -> Found:
     found: Found = {}
     for address, (header, data, beside) in raw.items():
@@ -162,8 +168,7 @@ def _decode(raw: _Raw) -> Found:
             mask = None if mask_level is None else decode_mask(mask_level, beside)
             found[address] = decode_block(level, data, tiff.nodata, mask)
         except BadSource as err:
-            place = f"column {address.col}, row {address.row}, level {address.level}"
-            raise BadSource(f"{header.name}: {err.message}, {place}", "store it again") from err
+            raise damaged(header, address, err.message) from err
     return found
 
 

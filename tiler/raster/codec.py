@@ -77,7 +77,7 @@ def decode_block(level: Level, data: bytes, nodata: float | None, mask: NDArray[
     try:
         values = _decode(level, data)
     except _FAILURES as err:
-        raise BadSource(f"a block of it is damaged ({' '.join(str(err).split())[:120]})") from err
+        raise BadSource(f"a block is damaged ({' '.join(str(err).split())[:120]})") from err
     if values.shape != (level.block_height, level.block_width, level.bands):
         raise BadSource(f"a block of it is damaged (it holds {values.shape} samples)")
     return _block(level, values, nodata, mask)
@@ -99,7 +99,7 @@ def decode_mask(level: Level, data: bytes) -> NDArray[np.uint8]:
         packed = np.frombuffer(_plain(level, data, row_bytes * level.block_height), np.uint8)
         rows = packed[: row_bytes * level.block_height].reshape(level.block_height, row_bytes)
     except _FAILURES as err:
-        raise BadSource(f"a block of its mask is damaged ({' '.join(str(err).split())[:120]})") from err
+        raise BadSource(f"a block of the mask is damaged ({' '.join(str(err).split())[:120]})") from err
     if bits == 1:
         rows = np.unpackbits(rows, axis=1)[:, : level.block_width]
     return np.where(rows != 0, np.uint8(255), np.uint8(0))
@@ -108,6 +108,13 @@ def decode_mask(level: Level, data: bytes) -> NDArray[np.uint8]:
 def standalone_jpeg(level: Level, data: bytes) -> bytes:
     """Return a JPEG block as a JPEG stream of its own: the shared tables spliced in after its first marker."""
     return level.jpeg_tables[:-2] + data[2:] if level.jpeg_tables else data
+
+
+def is_whole(level: Level, data: bytes) -> bool:
+    """Tell whether a JPEG or WebP block begins and ends as one: what is sent undecoded is looked at no closer."""
+    if level.compression == Compression.JPEG:
+        return data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 <= len(data)
 
 
 def _decode(level: Level, data: bytes) -> NDArray[Any]:

@@ -9,8 +9,8 @@ from core.layer import RasterSource
 from core.storage import ObjectReader
 from tiler.planner import FALLBACK, OUTSIDE, PASSTHROUGH, Fallback, Painted, Passthrough, plan_raster
 from tiler.pool import RenderPool
-from tiler.raster.blocks import BlockCache, Found, Stages
-from tiler.raster.codec import decode_mask, standalone_jpeg
+from tiler.raster.blocks import BlockCache, Found, Stages, damaged
+from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
 from tiler.raster.encode import encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
@@ -61,10 +61,11 @@ class RasterEngine:
         """
         for _ in range(_ATTEMPTS):
             start = time.perf_counter()
-            headers = await self._find(source, grid)
-            plan = plan_raster(grid, source, headers, extension) if headers else None
-            stages["look"] = time.perf_counter() - start
+            headers: Sequence[RasterHeader] = ()
             try:
+                headers = await self._find(source, grid)
+                plan = plan_raster(grid, source, headers, extension) if headers else None
+                stages["look"] = time.perf_counter() - start
                 match plan:
                     case None:
                         return b"", OUTSIDE
@@ -110,6 +111,8 @@ class RasterEngine:
         start = time.perf_counter()
         data, beside = await self._blocks.read_block(header, address)
         stages["read"] = time.perf_counter() - start
+        if not is_whole(level, data):
+            raise damaged(header, address, "a block is damaged (it does not begin or end as it should)")
         if mask is not None and not decode_mask(mask, beside).all():
             return None
         return standalone_jpeg(level, data) if level.compression == Compression.JPEG else data

@@ -168,8 +168,9 @@ async def test_a_damaged_block_is_one_bad_tile_and_the_others_are_served(engine,
         await engine.ask(source_of(), grid_of(256, 256), "png")
     assert caught.value.remedy
     assert (await engine.ask(source_of(), grid_of(0, 0), "png"))[0] is not None
-    with pytest.raises(BadSource, match="damaged"):
-        await engine.ask(source_of(), grid_of(256, 256), "png")
+    for extension in ("png", "jpg"):
+        with pytest.raises(BadSource, match="damaged"):
+            await engine.ask(source_of(), grid_of(256, 256), extension)
 
 
 async def test_a_file_that_is_cut_off_is_a_bad_source(engine, jpeg):
