@@ -16,6 +16,7 @@ from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
+from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.tilejson import describe
 
@@ -75,16 +76,19 @@ async def _serve(
     if len(segments) != 5:
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
     _, tms, z, x, file = segments
-    y, _, extension = file.partition(".")
+    y, dot, extension = file.partition(".")
+    negotiated = not dot and isinstance(layer.source, RasterSource | VectorSource)
+    if negotiated:
+        extension = choose_extension(layer, header(scope, b"accept"))
     wanted = address(layer, tms, z, x, y, extension)
-    headers, length = await _tile(scope, send, wanted, renderer)
-    if length and extension not in VECTOR_TYPES and layer.open:
+    headers, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
+    if length and "vary" not in headers and layer.open:
         ready.remember(scope, (wanted.etag, False), headers, length, revision)
     return (200 if length else 304 if length is None else 204), length or 0
 
 
 async def _tile(
-    scope: HTTPScope, send: Send, wanted: TileAddress, renderer: Renderer
+    scope: HTTPScope, send: Send, wanted: TileAddress, renderer: Renderer, *, vary: str
 ) -> tuple[dict[str, str], int | None]:
     """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
     vector = wanted.extension in VECTOR_TYPES
@@ -93,8 +97,9 @@ async def _tile(
     if gzipped:
         etag = f'{etag[:-1]}-gz"'
     headers = {"etag": etag, "cache-control": f"public, max-age={wanted.layer.max_age}"}
-    if vector:
-        headers["vary"] = "Accept-Encoding"
+    depends = ", ".join(name for name in (vary, "Accept-Encoding" if vector else "") if name)
+    if depends:
+        headers["vary"] = depends
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):
         await answer(send, 304, headers)

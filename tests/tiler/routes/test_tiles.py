@@ -120,6 +120,23 @@ async def test_other_densities_are_refused(engine, made, path):
         await engine(path.format(z=z, x=x, y=y))
 
 
+async def test_without_an_extension_the_accept_header_decides(engine, made):
+    path = path_of(made[1]["raster"], "png").removesuffix(".png")
+    for accept, media_type in [
+        ("image/png", "image/png"),
+        ("image/jpeg, */*;q=0.1", "image/jpeg"),
+        ("*/*", "image/webp"),
+    ]:
+        for _ in range(2):
+            wire = await engine(path, accept=accept)
+            assert (wire.status, wire.headers["content-type"]) == (200, media_type)
+            assert wire.headers["vary"] == "Accept"
+    wire = await engine(path_of(made[1]["vector"], "mvt").removesuffix(".mvt"), accept="*/*")
+    assert wire.headers["vary"] == "Accept, Accept-Encoding"
+    with pytest.raises(NotAcceptable):
+        await engine(path, accept="text/html")
+
+
 async def test_the_second_answer_comes_from_the_cache(engine, made):
     first = await engine(path_of(made[1]["raster"], "png"))
     second = await engine(path_of(made[1]["raster"], "png"))
@@ -245,7 +262,7 @@ async def test_other_methods_are_refused_and_options_answered(engine, made):
         ("/tiles/raster/PM/1/٣/0.png", TileNotFound),
         ("/tiles/raster/PM/1/" + "9" * 4000 + "/0.png", TileNotFound),
         ("/tiles/raster/PM/0/0/0.exe", BadRequest),
-        ("/tiles/raster/PM/0/0/0", BadRequest),
+        ("/tiles/raster/PM/0/0/0.", BadRequest),
         ("/tiles/raster/PM/0/0/0.mvt", NotAcceptable),
         ("/tiles/vector/PM/0/0/0.png", NotAcceptable),
         ("/tiles/raster", BadRequest),
