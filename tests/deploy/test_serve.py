@@ -36,3 +36,10 @@ def test_the_control_plane_is_told_its_port():
     assert "9001" in control.command
     assert "9000" in engine.command
     assert engine.environ["GEOPF_CONTROL_PORT"] == "9001"
+
+
+def test_the_engine_keeps_freed_memory_unless_the_operator_says_otherwise(monkeypatch):
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    assert int(platform_programs(ServeSettings())[-1].environ["MALLOC_MMAP_THRESHOLD_"]) > 512 * 512 * 3
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "131072")
+    assert "MALLOC_MMAP_THRESHOLD_" not in platform_programs(ServeSettings())[-1].environ
