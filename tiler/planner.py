@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from core.errors import TooLarge
 from core.layer import RasterSource
 from tiler.raster.blocks import BlockAddress
 from tiler.raster.grid import PixelGrid, lattice
@@ -13,6 +14,10 @@ from tiler.raster.tiff import Compression, Level, Photometric, Tiff
 
 PASSTHROUGH, CROP, WARP, MOSAIC, FALLBACK, OUTSIDE = "passthrough", "crop", "warp", "mosaic", "rio-tiler", "outside"
 """Names of the plans in Server-Timing and in the metrics."""
+
+
+MAX_DECODED_BYTES = 256 << 20
+"""Memory that the decoded blocks of one tile may take."""
 
 
 class Painted(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +60,7 @@ def plan_raster(
 
     Raises:
         BadSource: A file without overviews would have to be read nearly whole.
+        TooLarge: The blocks of the tile would take too much memory.
     """
     if pass_blocks and source.rescale is None:
         stored = _stored_tile(grid, source, headers, extension)
@@ -74,9 +80,21 @@ def plan_raster(
     if not parts:
         return None
     wanted = tuple((part.members[index].header, address) for part in parts for index, address in part.wanted)
+    size = sum(_decoded_bytes(header, address) for header, address in wanted)
+    if size > MAX_DECODED_BYTES:
+        raise TooLarge(
+            f"a tile of this level takes {size >> 20} MiB of pixels, {MAX_DECODED_BYTES >> 20} MiB at most",
+            f"ask for level {source.min_zoom} of WebMercatorQuad or a finer one",
+        )
     files_used = {id(header) for header, _ in wanted}
     name = MOSAIC if len(files_used) > 1 else CROP if parts[0].aligned else WARP
     return Painted(name, grid, tuple(parts), wanted)
+
+
+def _decoded_bytes(header: RasterHeader, address: BlockAddress) -> int:
+    level = header.tiff.levels[address.level]
+    sample = 1 if level.dtype == "uint8" else 4
+    return level.block_width * level.block_height * level.bands * sample
 
 
 def _stored_tile(
