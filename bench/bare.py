@@ -12,6 +12,7 @@ import msgspec
 
 from core.directory import DirectoryStore
 from core.layer import RasterSource
+from core.style import Style
 from tiler.matrix import tile_bounds, tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache
@@ -19,6 +20,7 @@ from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
+from tiler.raster.style import prepare
 
 SOURCES = "BENCH_SOURCES"
 """Environment variable: path of each source by name, as JSON."""
@@ -71,7 +73,7 @@ class BareApp:
             indexes=MosaicIndexes(store, 1 << 20),
         )
         shown = RasterSource(href=source.name, bands=(1, 2, 3), dtype="uint8")
-        return (await engine.tile(shown, grid, extension, {}))[0]
+        return (await engine.tile(shown, prepare(Style(name="bare"), shown), grid, extension, {}))[0]
 
 
 def create_app() -> BareApp:

@@ -9,6 +9,7 @@
     │   ├── LayerNotFound
     │   ├── TileMatrixSetNotFound
     │   ├── TileNotFound        the address lies outside the tile matrix set
+    │   ├── StyleNotFound
     │   └── ObjectNotFound      the object store holds no such key
     ├── NotAcceptable           the layer cannot be given in that format
     ├── Conflict                the step is not allowed in the present state
@@ -73,6 +74,10 @@ class TileMatrixSetNotFound(NotFound):
 
 class TileNotFound(NotFound):
     """The tile address lies outside its tile matrix set."""
+
+
+class StyleNotFound(NotFound):
+    """The layer has no style of this name."""
 
 
 class ObjectNotFound(NotFound):

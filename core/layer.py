@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from core.style import Style
+
 Kind = Literal["raster", "vector", "points"]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 Bounds = tuple[float, float, float, float]
@@ -145,6 +147,9 @@ class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     max_age: int = 300
     """How long a client may keep an answer without asking again, seconds."""
+
+    styles: tuple[Style, ...] = ()
+    """How a raster can be shown, the default first; empty to show samples as they are stored."""
 
     open: bool = True
     """Served to everybody, without a key."""

@@ -13,6 +13,15 @@ from core.layer import Bounds, Kind, PublishedLayer, RasterSource, VectorSource,
 from core.table import LayerTable
 
 
+class StyleSummary(msgspec.Struct, frozen=True):
+    """A style as clients see it listed."""
+
+    name: Annotated[str, Meta(description="Name in URLs.")]
+    title: Annotated[str, Meta(description="What people read.")]
+    abstract: Annotated[str, Meta(description="A sentence or two on what it shows.")]
+    lossless: Annotated[bool, Meta(description="Colours are values: only PNG and lossless WebP are given.")]
+
+
 class LayerSummary(msgspec.Struct, frozen=True):
     """An open layer as `/layers` lists it."""
 
@@ -26,6 +35,7 @@ class LayerSummary(msgspec.Struct, frozen=True):
     version: Annotated[str, Meta(description="Changes whenever an answer may change.")]
     min_zoom: Annotated[int | None, Meta(description="First PM level worth asking.")] = None
     max_zoom: Annotated[int | None, Meta(description="Last PM level worth asking.")] = None
+    styles: Annotated[tuple[StyleSummary, ...], Meta(description="How it can be shown, the default first.")] = ()
 
 
 class LayerList(msgspec.Struct, frozen=True):
@@ -40,6 +50,7 @@ class LayerGuide(msgspec.Struct, frozen=True):
 
     tile_matrix_sets: Callable[[PublishedLayer], tuple[str, ...]]
     samples: Callable[[PublishedLayer], tuple[str, ...]]
+    styles: Callable[[PublishedLayer], tuple[StyleSummary, ...]]
 
 
 def summarise(layer: PublishedLayer, guide: LayerGuide) -> LayerSummary:
@@ -58,6 +69,7 @@ def summarise(layer: PublishedLayer, guide: LayerGuide) -> LayerSummary:
         version=layer.version,
         min_zoom=zooms[0],
         max_zoom=zooms[1],
+        styles=guide.styles(layer),
     )
 
 

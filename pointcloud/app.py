@@ -19,5 +19,5 @@ def _no_tile_matrix_sets(_: PublishedLayer) -> tuple[str, ...]:
     return ()
 
 
-GUIDE = LayerGuide(tile_matrix_sets=_no_tile_matrix_sets, samples=point_samples)
+GUIDE = LayerGuide(tile_matrix_sets=_no_tile_matrix_sets, samples=point_samples, styles=lambda _: ())
 """What `/layers` tells of point clouds."""

@@ -18,6 +18,7 @@ from tiler.routes.ready import ReadyAnswers
 from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
 from tiler.settings import TilerSettings
+from tiler.styles import StyleBook, style_summaries
 from tiler.vector.source import VectorSources
 
 
@@ -33,12 +34,13 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
         indexes=MosaicIndexes(store, settings.header_cache_bytes),
     )
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(pool, cache, rasters, vectors), ReadyAnswers(cache)), pool
+    return tiles_app(layers, Renderer(pool, cache, rasters, vectors, StyleBook()), ReadyAnswers(cache)), pool
 
 
 GUIDE = LayerGuide(
     tile_matrix_sets=lambda layer: offered_sets(layer.bbox) if _tiled(layer) else (),
     samples=tile_samples,
+    styles=style_summaries,
 )
 """What `/layers` tells of tiled layers."""
 

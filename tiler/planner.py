@@ -47,7 +47,7 @@ Plan = Passthrough | Painted | Fallback | None
 
 
 def plan_raster(
-    grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str, *, pass_blocks: bool = True
+    grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str, *, pass_blocks: bool
 ) -> Plan:
     """Choose how to make a tile; None when no file has pixels in it.
 
@@ -56,13 +56,13 @@ def plan_raster(
         source: How the layer is shown.
         headers: Files that may have pixels in it, most important first.
         extension: Format of the tile.
-        pass_blocks: Whether a stored block may be the tile.
+        pass_blocks: Whether a stored block may be the tile, as samples are shown as they are.
 
     Raises:
         BadSource: A file without overviews would have to be read nearly whole.
         TooLarge: The blocks of the tile would take too much memory.
     """
-    if pass_blocks and source.rescale is None:
+    if pass_blocks:
         stored = _stored_tile(grid, source, headers, extension)
         if stored is not None:
             return stored

@@ -8,21 +8,23 @@ import msgspec
 from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.style import Style
 from core.telemetry import count_plan
 from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import Stages
-from tiler.raster.encode import PICTURE_TYPES
+from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
 from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
+from tiler.styles import StyleBook, style_of
 from tiler.vector import tile as vector_tile
 from tiler.vector.source import VectorSources
 
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
 
-ENCODING = "2"
+ENCODING = "3"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 
@@ -42,12 +44,15 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
     media_type: str
     scale: int = 1
     """Pixels of the answer per pixel of the set, 2 for dense screens."""
+    style: Style | None = None
+    """How a raster is shown."""
 
     @property
     def etag(self) -> str:
         """Entity tag of the identity encoding, known before any read."""
+        style = self.style.name if self.style is not None else ""
         place = f"{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}"
-        return f'"{self.layer.version}-{ENCODING}-{place}-{self.scale}.{self.extension}"'
+        return f'"{self.layer.version}-{ENCODING}-{style}-{place}-{self.scale}.{self.extension}"'
 
 
 class EncodedTile(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +68,9 @@ class EncodedTile(msgspec.Struct, frozen=True, gc=False):
     """Time of its stages, seconds."""
 
 
-def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str) -> TileAddress:
+def address(
+    layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str, style_name: str = ""
+) -> TileAddress:
     """Check a tile's address.
 
     Args:
@@ -73,13 +80,15 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         x: Column.
         y: Row; of a raster `@2x` after it asks for twice the pixels.
         extension: Format.
+        style_name: Name of the style; empty for the default.
 
     Raises:
         LayerNotFound: The layer is a point cloud.
+        StyleNotFound: The layer has no such style.
         TileMatrixSetNotFound: There is no such set.
         TileNotFound: The level, column or row does not exist in the set.
         BadRequest: No tile has this format.
-        NotAcceptable: The layer has no tiles in this format.
+        NotAcceptable: The layer, or the style, has no tiles in this format.
     """
     types = PICTURE_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
     if not isinstance(layer.source, RasterSource | VectorSource):
@@ -89,6 +98,11 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         raise BadRequest(f".{extension[:20]} is not a tile format", f"use .{' or .'.join(types)}")
     if media_type is None:
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
+    style = style_of(layer, style_name) if style_name or isinstance(layer.source, RasterSource) else None
+    if style is not None and style.lossless and extension not in LOSSLESS:
+        raise NotAcceptable(
+            f".{extension[:20]} would spoil the values of style {style.name}", f"use .{' or .'.join(sorted(LOSSLESS))}"
+        )
     tms = tile_matrix_set(tms_id)
     matrix = tile_matrix(tms, z)
     row_text, at, density = y.partition("@")
@@ -96,19 +110,25 @@ def address(layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extensio
         raise BadRequest(f"@{density[:20]} is not offered", "leave it out, or ask for @2x of a raster")
     col, row = _index(x), _index(row_text)
     tile_bounds(matrix, col, row)
-    return TileAddress(layer, tms, matrix, col, row, extension, media_type, 2 if at else 1)
+    return TileAddress(layer, tms, matrix, col, row, extension, media_type, 2 if at else 1, style)
 
 
 class Renderer:
     """Makes tiles, keeps the encoded ones in memory, and makes each of them once at a time."""
 
     def __init__(
-        self, pool: RenderPool, cache: ByteCache[TileKey], rasters: RasterEngine, vectors: VectorSources
+        self,
+        pool: RenderPool,
+        cache: ByteCache[TileKey],
+        rasters: RasterEngine,
+        vectors: VectorSources,
+        styles: StyleBook,
     ) -> None:
         self._pool = pool
         self._cache = cache
         self._rasters = rasters
         self._vectors = vectors
+        self._styles = styles
 
     async def tile(self, wanted: TileAddress, *, gzipped: bool = False) -> EncodedTile:
         """Return one tile.
@@ -143,7 +163,8 @@ class Renderer:
         if isinstance(source, RasterSource):
             side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
             grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
-            return await self._rasters.tile(source, grid, wanted.extension, stages)
+            prepared = self._styles.get(wanted.layer, wanted.style or style_of(wanted.layer))
+            return await self._rasters.tile(source, prepared, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)
         vectors = await self._vectors.get(source)
         encoded = await self._pool.run(

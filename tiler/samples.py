@@ -2,11 +2,19 @@
 
 from core.layer import PublishedLayer, RasterSource, VectorSource
 from tiler.coverage import sample_tile
+from tiler.styles import style_of
 
 
-def preferred_extension(layer: PublishedLayer) -> str:
-    """Return the format a map should ask: WebP for imagery, PNG for values, MVT for vectors."""
+def preferred_extension(layer: PublishedLayer, style_name: str = "") -> str:
+    """Return the format a map should ask: WebP for imagery, PNG for values, MVT for vectors.
+
+    Raises:
+        StyleNotFound: The layer has no such style.
+    """
     if isinstance(layer.source, RasterSource):
+        style = style_of(layer, style_name)
+        if style.relief or style.ramp or style.terrain or style.expression:
+            return "png"
         return "webp" if len(layer.source.bands) == 3 else "png"
     return "mvt"
 

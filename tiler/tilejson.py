@@ -35,9 +35,11 @@ class TileJson(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ours: identifier of the set when it is not Web Mercator."""
     crs: str = ""
     """Ours: its CRS."""
+    style: str = ""
+    """Ours: name of the style asked for."""
 
 
-def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str) -> TileJson:
+def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str, style_name: str = "") -> TileJson:
     """Describe a layer's tiles.
 
     Zooms are those of the source for Web Mercator, all levels for other sets.
@@ -46,15 +48,20 @@ def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str) -> TileJs
         layer: A raster or vector layer.
         tms: The set asked for.
         base_url: Scheme and authority of this server, without a slash at the end.
+        style_name: Name of a raster's style; empty for the default.
+
+    Raises:
+        StyleNotFound: The layer has no such style.
     """
     source = layer.source
     assert isinstance(source, RasterSource | VectorSource)
     mercator = tms.crs == "EPSG:3857"
     low, high = (source.min_zoom, source.max_zoom) if mercator else (0, len(tms.matrices) - 1)
-    extension = preferred_extension(layer)
+    extension = preferred_extension(layer, style_name)
+    query = f"?style={style_name}" if style_name else ""
     return TileJson(
         tilejson="3.0.0",
-        tiles=(f"{base_url}/tiles/{layer.name}/{tms.id}/{{z}}/{{x}}/{{y}}.{extension}",),
+        tiles=(f"{base_url}/tiles/{layer.name}/{tms.id}/{{z}}/{{x}}/{{y}}.{extension}{query}",),
         name=layer.title,
         description=layer.abstract,
         bounds=layer.bbox,
@@ -66,6 +73,7 @@ def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str) -> TileJs
         vector_layers=_vector_layers(layer, source, low, high),
         tile_matrix_set="" if mercator else tms.id,
         crs="" if mercator else tms.crs,
+        style=style_name,
     )
 
 

@@ -52,7 +52,7 @@ async def client(reason):
             layer("closed", raster, open=False),
         ],
     )
-    guide = LayerGuide(tile_matrix_sets=lambda _: ("PM",), samples=lambda one: (f"/{one.name}",))
+    guide = LayerGuide(tile_matrix_sets=lambda _: ("PM",), samples=lambda one: (f"/{one.name}",), styles=lambda _: ())
     routes = [listing_route(table, {"raster": guide, "points": guide}), *health_routes(lambda: reason["text"])]
     app = Litestar(
         [*routes, refused, broken, count],
@@ -76,6 +76,7 @@ async def test_open_layers_are_listed_by_name_and_others_are_not(client):
         "bbox": [1.0, 2.0, 3.0, 4.0],
         "tile_matrix_sets": ["PM"],
         "samples": ["/a"],
+        "styles": [],
         "version": "v1",
         "min_zoom": 3,
         "max_zoom": 9,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from core.errors import BadSource, PreconditionFailed, TooLarge, Unavailable
+from core.errors import BadRequest, BadSource, PreconditionFailed, TooLarge, Unavailable
 from core.layer import RasterSource
 from core.storage import ObjectReader
 from tiler.planner import FALLBACK, OUTSIDE, PASSTHROUGH, Fallback, Painted, Passthrough, plan_raster
@@ -17,7 +17,7 @@ from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader, RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes, files_in
 from tiler.raster.paint import paint
-from tiler.raster.show import show
+from tiler.raster.style import PreparedStyle, draw
 from tiler.raster.tiff import Compression
 
 MAX_FILES = 256
@@ -45,26 +45,32 @@ class RasterEngine:
         self._blocks = blocks
         self._indexes = indexes
 
-    async def tile(self, source: RasterSource, grid: PixelGrid, extension: str, stages: Stages) -> tuple[bytes, str]:
+    async def tile(
+        self, source: RasterSource, style: PreparedStyle, grid: PixelGrid, extension: str, stages: Stages
+    ) -> tuple[bytes, str]:
         """Return a tile, empty when no pixel has data, and the name of the plan.
 
         Args:
-            source: The files and how they are shown.
+            source: The files.
+            style: How they are shown.
             grid: Pixels of the tile.
             extension: Format.
             stages: Told of the time each stage took.
 
         Raises:
+            BadRequest: The style takes a band that the files have not.
             BadSource: A file is missing or damaged.
             TooLarge: The tile would take more files than a tile may.
             Unavailable: The store does not answer, or too many tiles are being made.
         """
+        wide = grid.widened(style.style.border)
         for _ in range(_ATTEMPTS):
             start = time.perf_counter()
             headers: Sequence[RasterHeader] = ()
             try:
-                headers = await self._find(source, grid)
-                plan = plan_raster(grid, source, headers, extension) if headers else None
+                headers = await self._find(source, wide)
+                _check_bands(style, headers)
+                plan = plan_raster(wide, source, headers, extension, pass_blocks=style.plain) if headers else None
                 stages["look"] = time.perf_counter() - start
                 match plan:
                     case None:
@@ -73,13 +79,13 @@ class RasterEngine:
                         data = await self._pass(plan, stages)
                         if data is not None:
                             return data, PASSTHROUGH if data else OUTSIDE
-                        plan = plan_raster(grid, source, headers, extension, pass_blocks=False)
+                        plan = plan_raster(wide, source, headers, extension, pass_blocks=False)
                         assert isinstance(plan, Painted), "the block is there"
-                        return await self._paint(plan, source, extension, stages), plan.name
+                        return await self._paint(plan, source, style, grid, extension, stages), plan.name
                     case Painted():
-                        return await self._paint(plan, source, extension, stages), plan.name
+                        return await self._paint(plan, source, style, grid, extension, stages), plan.name
                     case Fallback():
-                        return await self._fall_back(source, headers, grid, extension), FALLBACK
+                        return await self._fall_back(source, headers, style, grid, extension), FALLBACK
             except PreconditionFailed:
                 for header in headers:
                     self._headers.forget(header)
@@ -117,27 +123,52 @@ class RasterEngine:
             return None
         return standalone_jpeg(level, data) if level.compression == Compression.JPEG else data
 
-    async def _paint(self, plan: Painted, source: RasterSource, extension: str, stages: Stages) -> bytes:
-        bands = tuple(number - 1 for number in source.bands)
+    async def _paint(
+        self,
+        plan: Painted,
+        source: RasterSource,
+        style: PreparedStyle,
+        grid: PixelGrid,
+        extension: str,
+        stages: Stages,
+    ) -> bytes:
+        bands = tuple(number - 1 for number in style.bands)
 
         def make(found: Found) -> bytes:
             samples = paint(plan.parts, found, plan.grid, bands, source.resampling)
             if samples is None:
                 return b""
             palette = plan.wanted[0][0].tiff.levels[0].palette
-            return encode_picture(show(samples, source, palette), extension)
+            return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
 
         return await self._blocks.use(plan.wanted, make, stages)
 
     async def _fall_back(
-        self, source: RasterSource, headers: Sequence[RasterHeader], grid: PixelGrid, extension: str
+        self,
+        source: RasterSource,
+        headers: Sequence[RasterHeader],
+        style: PreparedStyle,
+        grid: PixelGrid,
+        extension: str,
     ) -> bytes:
         if len(headers) > 1:
             raise BadSource(f"{source.href} names files that only GDAL reads", "store the layer again")
         location = self._store.location(headers[0].href)
 
         def make() -> bytes:
-            samples = read_samples(location, source, grid)
-            return b"" if samples is None else encode_picture(show(samples, source), extension)
+            samples = read_samples(location, source, style.bands, grid.widened(style.style.border))
+            if samples is None:
+                return b""
+            return encode_picture(draw(samples, style, grid), extension, lossless=style.style.lossless)
 
         return await self._pool.run(make)
+
+
+def _check_bands(style: PreparedStyle, headers: Sequence[RasterHeader]) -> None:
+    highest = max(style.bands)
+    for header in headers:
+        bands = header.tiff.levels[0].bands
+        if bands < highest:
+            raise BadRequest(
+                f"style {style.style.name} takes band {highest}, and {header.name} has {bands}", "ask for another style"
+            )

@@ -30,12 +30,13 @@ def gdal_location(location: str) -> str:
     return f"/vsis3/{location.removeprefix('s3://')}" if location.startswith("s3://") else location
 
 
-def read_samples(location: str, source: RasterSource, grid: PixelGrid) -> Samples | None:
+def read_samples(location: str, source: RasterSource, bands: tuple[int, ...], grid: PixelGrid) -> Samples | None:
     """Read the pixels of a grid from a raster of any kind.
 
     Args:
         location: Where the store keeps the file.
-        source: How it is to be shown.
+        source: How it is to be read.
+        bands: Bands to read, numbered from 1.
         grid: The pixels wanted.
 
     Returns:
@@ -51,7 +52,7 @@ def read_samples(location: str, source: RasterSource, grid: PixelGrid) -> Sample
                 grid.bounds,
                 dst_crs=target,
                 bounds_crs=target,
-                indexes=source.bands,
+                indexes=bands,
                 width=grid.cols,
                 height=grid.rows,
                 nodata=source.nodata,

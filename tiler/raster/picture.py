@@ -30,3 +30,12 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
 
     palette: bytes = b""
     """Red, green, blue, alpha of each index, 256 entries at most; empty without a palette."""
+
+
+def without_palette(picture: Picture) -> NDArray[np.uint8]:
+    """Return the pixels of a picture in colours of their own: with a palette RGB, or RGBA where one is not opaque."""
+    if not picture.palette:
+        return picture.pixels
+    colours = np.frombuffer(picture.palette, np.uint8).reshape(-1, 4)
+    channels = 3 if (colours[:, 3] == 255).all() else 4
+    return np.ascontiguousarray(colours[picture.pixels[..., 0], :channels])

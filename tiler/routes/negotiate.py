@@ -2,15 +2,16 @@
 
 from core.errors import NotAcceptable
 from core.layer import PublishedLayer, RasterSource
-from tiler.raster.encode import PICTURE_TYPES
+from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
 from tiler.renderer import VECTOR_TYPES
 from tiler.samples import preferred_extension
+from tiler.styles import style_of
 
 MAX_RANGES = 32
 """Media ranges of an Accept header that are looked at."""
 
 
-def choose_extension(layer: PublishedLayer, accept: str) -> str:
+def choose_extension(layer: PublishedLayer, accept: str, style_name: str = "") -> str:
     """Return the extension of the format to answer.
 
     Formats that the client likes equally are taken in the layer's order: what suits it
@@ -19,12 +20,17 @@ def choose_extension(layer: PublishedLayer, accept: str) -> str:
     Args:
         layer: A layer with tiles.
         accept: The Accept header, empty when there was none.
+        style_name: Name of the style; empty for the default.
 
     Raises:
         NotAcceptable: The layer has none of the formats.
+        StyleNotFound: The layer has no such style.
     """
-    types = PICTURE_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
-    offers = dict.fromkeys((preferred_extension(layer), *types))
+    types = VECTOR_TYPES
+    if isinstance(layer.source, RasterSource):
+        lossless = style_of(layer, style_name).lossless
+        types = {name: media for name, media in PICTURE_TYPES.items() if not lossless or name in LOSSLESS}
+    offers = dict.fromkeys((preferred_extension(layer, style_name), *types))
     ranges = _parse(accept) or {"*/*": 1.0}
     liked = {extension: _quality(types[extension], ranges) for extension in offers}
     best = max(liked, key=lambda extension: liked[extension])  # the first of equals

@@ -1,5 +1,7 @@
 """Answers that were given before, ready to be sent again: no parsing, no lookup of layers, no header written twice."""
 
+import re
+
 from litestar.types import HTTPScope, Send
 
 from core.asgi import whole_answer
@@ -11,6 +13,8 @@ MAX_ANSWERS = 16_384
 """Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache alone."""
 
 _CONDITION = b"if-none-match"
+
+_STYLED = re.compile(rb"style=[A-Za-z0-9_.-]+")
 
 _Headers = list[tuple[bytes, bytes]]
 
@@ -28,7 +32,7 @@ class ReadyAnswers:
         if revision != self._revision:
             self._known.clear()
             self._revision = revision
-        known = self._known.get(scope.get("raw_path") or b"")
+        known = self._known.get(_address(scope))
         if known is None or scope["method"] != "GET":
             return None
         body = self._tiles.peek(known[0])
@@ -52,10 +56,18 @@ class ReadyAnswers:
             length: Bytes of the body.
             revision: The publication it was made from.
         """
-        address = scope.get("raw_path")
+        address = _address(scope)
         if revision != self._revision or not address:
             return
         if len(self._known) >= MAX_ANSWERS:
             self._known.clear()
         again = headers | {"server-timing": "plan;desc=cache"}
         self._known[address] = key, whole_answer(again, length)
+
+
+def _address(scope: HTTPScope) -> bytes:
+    """Return the address as it was sent; empty when its query says more than a style."""
+    path, query = scope.get("raw_path") or b"", scope["query_string"]
+    if not query:
+        return path
+    return path + b"?" + query if _STYLED.fullmatch(query) else b""

@@ -3,7 +3,7 @@
 import logging
 import time
 import zlib
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
@@ -71,16 +71,17 @@ async def _serve(
     segments = _segments(scope)
     revision = layers.revision
     layer = layers.get(segments[0])
+    style_name = _style(scope)
     if len(segments) == 3 and segments[2] == "tilejson.json":
-        return await _tilejson(scope, send, layer, segments[1])
+        return await _tilejson(scope, send, layer, segments[1], style_name)
     if len(segments) != 5:
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
     _, tms, z, x, file = segments
     y, dot, extension = file.partition(".")
     negotiated = not dot and isinstance(layer.source, RasterSource | VectorSource)
     if negotiated:
-        extension = choose_extension(layer, header(scope, b"accept"))
-    wanted = address(layer, tms, z, x, y, extension)
+        extension = choose_extension(layer, header(scope, b"accept"), style_name)
+    wanted = address(layer, tms, z, x, y, extension, style_name)
     headers, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
     if length and "vary" not in headers and layer.open:
         ready.remember(scope, (wanted.etag, False), headers, length, revision)
@@ -122,19 +123,21 @@ def _timing(tile: EncodedTile) -> str:
     return f"plan;desc={tile.plan}, tile;dur={tile.seconds * 1e3:.2f}{stages}"
 
 
-async def _tilejson(scope: HTTPScope, send: Send, layer: PublishedLayer, tms_id: str) -> tuple[int, int]:
+async def _tilejson(
+    scope: HTTPScope, send: Send, layer: PublishedLayer, tms_id: str, style_name: str
+) -> tuple[int, int]:
     if not isinstance(layer.source, RasterSource | VectorSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     tms = tile_matrix_set(tms_id)
     base_url = _base_url(scope)
-    etag = f'"{layer.version}-{tms.id}-{zlib.crc32(base_url.encode()):08x}"'
+    body = msgspec.json.encode(describe(layer, tms, base_url, style_name))
+    etag = f'"{layer.version}-{tms.id}-{style_name}-{zlib.crc32(base_url.encode()):08x}"'
     headers = {"etag": etag, "cache-control": "no-cache", "vary": "Host"}
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):
         await answer(send, 304, headers)
         return 304, 0
     headers["content-type"] = "application/json"
-    body = msgspec.json.encode(describe(layer, tms, base_url))
     await answer(send, 200, headers, body, head=scope["method"] == "HEAD")
     return 200, len(body)
 
@@ -145,6 +148,14 @@ def _segments(scope: HTTPScope) -> list[str]:
     path = raw.decode("latin-1").partition("?")[0]
     segments = path.strip("/").split("/")[1:] or [""]
     return [unquote(segment) for segment in segments] if "%" in path else segments
+
+
+def _style(scope: HTTPScope) -> str:
+    """Return the name of the style that the query asks for, empty without one."""
+    query = scope["query_string"]
+    if b"style" not in query.lower() and b"%" not in query:
+        return ""
+    return next((value for name, value in parse_qsl(query.decode("latin-1")) if name.lower() == "style"), "")
 
 
 def _base_url(scope: HTTPScope) -> str:

@@ -10,8 +10,9 @@ import rasterio
 from PIL import Image
 from rasterio.transform import Affine
 
-from core.errors import BadSource, PreconditionFailed, TooLarge, Unavailable
+from core.errors import BadRequest, BadSource, PreconditionFailed, TooLarge, Unavailable
 from core.layer import RasterSource
+from core.style import Aspect, Contours, Hillshade, Slope, Style
 from tests.doubles import MemoryStore
 from tests.tiler.raster.tiffs import photo, write_cog, write_tiff
 from tiler.pool import RenderPool
@@ -21,8 +22,10 @@ from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes, build_index
+from tiler.raster.style import prepare
 
 RGB = (1, 2, 3)
+PLAIN = Style(name="default")
 
 
 class Engine:
@@ -36,10 +39,15 @@ class Engine:
         indexes = MosaicIndexes(self.store, 1 << 24)
         self.engine = RasterEngine(self.store, self.pool, headers=self.headers, blocks=self.blocks, indexes=indexes)
 
-    async def ask(self, source, grid, extension="png"):
+    async def send(self, source, grid, extension="png", style=PLAIN, stages=None):
+        """Return a tile and the plan."""
+        stages = {} if stages is None else stages
+        return await self.engine.tile(source, prepare(style, source), grid, extension, stages)
+
+    async def ask(self, source, grid, extension="png", style=PLAIN):
         """Return the picture as an array (None when empty), the plan and the stages."""
         stages = {}
-        data, plan = await self.engine.tile(source, grid, extension, stages)
+        data, plan = await self.send(source, grid, extension, style, stages)
         return (np.asarray(Image.open(BytesIO(data))) if data else None), plan, stages
 
     def reads(self):
@@ -78,7 +86,7 @@ async def test_a_block_that_is_the_tile_is_sent_as_it_is_stored_with_one_read(en
     stored = engine.store.objects["a.tif"] = path.read_bytes()
     await engine.ask(source_of(), grid_of(), extension)
     assert engine.reads() == ["get_start", "get_range"]
-    data, plan = await engine.engine.tile(source_of(), grid_of(512, 256), extension, {})
+    data, plan = await engine.send(source_of(), grid_of(512, 256), extension)
     assert (plan, engine.reads()) == ("passthrough", ["get_range"])
     level = parse(stored).levels[0]
     offset, length = level.span(2, 1)
@@ -141,7 +149,7 @@ async def test_missing_pixels_of_a_mask_are_transparent_and_a_full_block_still_p
 
 async def test_where_no_file_has_pixels_there_is_no_tile(engine, jpeg):
     engine.store.objects["a.tif"] = jpeg
-    data, plan = await engine.engine.tile(source_of(), grid_of(5000, 0), "png", {})
+    data, plan = await engine.send(source_of(), grid_of(5000, 0), "png")
     assert (data, plan) == (b"", "outside")
 
 
@@ -154,8 +162,8 @@ async def test_a_block_that_the_file_leaves_out_is_no_tile(engine, tmp_path):
         tmp_path / "s.tif", values, mask=mask, west=0, north=1024, COMPRESS="WEBP", BLOCKSIZE=256, SPARSE_OK="YES"
     )
     engine.store.objects["a.tif"] = path.read_bytes()
-    assert (await engine.engine.tile(source_of(), grid_of(), "webp", {}))[0] == b""
-    assert (await engine.engine.tile(source_of(), grid_of(256), "webp", {}))[0] != b""
+    assert (await engine.send(source_of(), grid_of(), "webp"))[0] == b""
+    assert (await engine.send(source_of(), grid_of(256), "webp"))[0] != b""
 
 
 async def test_a_damaged_block_is_one_bad_tile_and_the_others_are_served(engine, jpeg):
@@ -228,7 +236,7 @@ async def test_a_file_replaced_at_every_read_is_given_up_with_a_clear_error(engi
         indexes=MosaicIndexes(restless, 1 << 20),
     )  # fmt: skip
     with pytest.raises(Unavailable, match="replaced again and again"):
-        await made.tile(source_of(), grid_of(), "png", {})
+        await made.tile(source_of(), prepare(PLAIN, source_of()), grid_of(), "png", {})
 
 
 async def test_what_the_engine_does_not_place_itself_is_left_to_gdal(engine, tmp_path):
@@ -251,7 +259,7 @@ async def test_a_palette_is_shown_in_its_colours(engine, tmp_path):
     path = write_cog(tmp_path / "p.tif", values, west=0, north=1024, palette=colours, BLOCKSIZE=256)
     engine.store.objects["a.tif"] = path.read_bytes()
     source = source_of(bands=(1,), resampling="nearest")
-    data, _ = await engine.engine.tile(source, grid_of(), "png", {})
+    data, _ = await engine.send(source, grid_of(), "png")
     table = np.array([colours[index][:3] for index in range(256)], np.uint8)
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(data)).convert("RGB")), table[values[0]])
 
@@ -297,7 +305,7 @@ async def test_a_mosaic_reads_the_files_of_the_tile_and_no_others(engine, tmp_pa
 
 async def test_a_block_of_one_file_of_a_mosaic_is_sent_as_it_is_stored(engine, tmp_path):
     _, source = publish_mosaic(engine, tmp_path, compress="WEBP")
-    data, plan = await engine.engine.tile(source, grid_of(256 + 128, 512, 128), "webp", {})
+    data, plan = await engine.send(source, grid_of(256 + 128, 512, 128), "webp")
     stored = engine.store.objects["m/21.tif"]
     offset, length = parse(stored).levels[0].span(1, 0)
     assert plan == "passthrough"
@@ -332,3 +340,58 @@ async def test_what_is_missing_in_the_store_is_a_bad_source(engine):
     for source in (source_of("absent.tif"), source_of("absent.index", files=3)):
         with pytest.raises(BadSource, match="not in the object store"):
             await engine.ask(source, grid_of())
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Style(name="a", relief=Hillshade()),
+        Style(name="a", relief=Slope()),
+        Style(name="a", relief=Aspect()),
+        Style(name="a", relief=Contours(interval=40)),
+    ],
+)
+async def test_a_relief_has_no_seams_between_tiles(engine, tmp_path, style):
+    rows, cols = np.mgrid[0:1024, 0:1024]
+    values = (200 * np.sin(cols / 40) * np.cos(rows / 55) + rows / 7).astype(np.float32)
+    values[300:320, 250:262] = -9999
+    path = write_cog(tmp_path / "h.tif", values[None], west=0, north=1024, nodata=-9999, BLOCKSIZE=256)
+    engine.store.objects["a.tif"] = path.read_bytes()
+    source = source_of(bands=(1,), dtype="float32", rescale=(-200.0, 350.0))
+    whole, plan, _ = await engine.ask(source, grid_of(0, 0, 512), style=style)
+    assert plan == "crop"
+    for row in (0, 256):
+        for col in (0, 256):
+            quarter, _, _ = await engine.ask(source, grid_of(col, row), style=style)
+            part = whole[row : row + 256, col : col + 256]
+            if quarter.ndim == part.ndim:
+                np.testing.assert_array_equal(quarter, part)
+            else:  # no pixel is missing in this one
+                np.testing.assert_array_equal(quarter, part[..., 0])
+                assert (part[..., 1] == 255).all()
+
+
+async def test_a_band_that_the_file_has_not_is_told(engine, jpeg):
+    engine.store.objects["a.tif"] = jpeg
+    with pytest.raises(BadRequest, match=r"style red takes band 4, and a.tif has 3"):
+        await engine.ask(source_of(), grid_of(), style=Style(name="red", bands=(4,)))
+
+
+async def test_a_styled_tile_is_never_the_stored_block(engine, jpeg):
+    engine.store.objects["a.tif"] = jpeg
+    _, plan, _ = await engine.ask(source_of(), grid_of(), "jpg", Style(name="a", bands=(3, 2, 1)))
+    assert plan == "crop"
+
+
+async def test_gdal_gives_the_bands_of_the_style_too(engine, tmp_path, monkeypatch):
+    path = write_cog(tmp_path / "c.tif", photo(1024, 1024), west=0, north=1024, COMPRESS="DEFLATE", BLOCKSIZE=256)
+    engine.store.objects["a.tif"] = path.read_bytes()
+    monkeypatch.setattr(MemoryStore, "location", lambda _, __: str(path), raising=False)
+    swapped = Style(name="a", bands=(3, 2, 1))
+    expected, _, _ = await engine.ask(source_of(), grid_of(), style=swapped)
+    monkeypatch.setattr("tiler.raster.header.why_not", lambda _: "a reason")
+    other = Engine(store=engine.store)
+    got, plan, _ = await other.ask(source_of(), grid_of(), style=swapped)
+    other.pool.close()
+    assert plan == "rio-tiler"
+    np.testing.assert_array_equal(got, expected)
