@@ -164,6 +164,7 @@ class Renderer:
             side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
             grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
             prepared = self._styles.get(wanted.layer, wanted.style or style_of(wanted.layer))
+            source = source.on(wanted.tms.id, wanted.tms.crs)
             return await self._rasters.tile(source, prepared, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)
         vectors = await self._vectors.get(source)

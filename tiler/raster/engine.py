@@ -97,7 +97,7 @@ class RasterEngine:
             return (self._headers.kept(source.href) or await self._headers.get(source.href),)
         index = await self._indexes.get(source.href)
         places = lattice(grid, index.crs)
-        hrefs = files_in(index, places.bounds) if places is not None else []
+        hrefs = files_in(index, places.bounds, places.cell) if places is not None else []
         if len(hrefs) > MAX_FILES:
             raise TooLarge(
                 f"a tile of this level takes {len(hrefs)} files, {MAX_FILES} at most",

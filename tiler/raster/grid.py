@@ -21,6 +21,9 @@ STEP = 16
 TOLERANCE_PX = 0.02
 """Largest error between nodes, pixels of the tile; a finer lattice is taken where it would be larger."""
 
+FINER = 1.1
+"""A level or a file is taken as long as its pixels are no more than this much larger than those of the tile."""
+
 _AGREEMENT_M = 1e-3
 """How far a closed form may be from PROJ, metres."""
 

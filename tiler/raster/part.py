@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadSource
 from tiler.raster.blocks import BlockAddress
-from tiler.raster.grid import Lattice, PixelGrid
+from tiler.raster.grid import FINER, Lattice, PixelGrid
 from tiler.raster.header import RasterHeader
 from tiler.raster.tiff import Tiff
 
@@ -26,9 +26,6 @@ MAX_BLOCKS = 1024
 
 SAME_PX = 0.01
 """How far pixels may lie from those of another grid and still be the same."""
-
-_FINER = 1.1
-"""A level is taken as long as its pixels are no more than this much larger than those of the tile."""
 
 
 class Member(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -66,7 +63,7 @@ def level_for(tiff: Tiff, cell: float) -> int:
     chosen = 0
     for index, level in enumerate(tiff.levels):
         size = (place.cell_x * full.width / level.width * abs(place.cell_y) * full.height / level.height) ** 0.5
-        if size <= cell * _FINER:
+        if size <= cell * FINER:
             chosen = index
     return chosen
 
