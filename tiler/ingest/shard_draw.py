@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -25,7 +25,7 @@ from tiler.ingest.shard_write import ShardWriter
 WINDOW = 2048
 """Side of a window, pixels: a multiple of the block, small enough for any memory limit."""
 
-_TOLERANCE_PX = 0.05
+_TOLERANCE_PX = 0.01
 """How far GDAL may be off where it interpolates between places it has transformed; neighbours meet this closely."""
 
 Samples = NDArray[Any]
@@ -104,7 +104,7 @@ def _draw(
     numbers = [number for number in range(1, len(one.dtypes) + 1) if number != one.alpha]
     try:
         drawn = view.read(numbers, window=window)
-        present = view.dataset_mask(window=window) > 0
+        present = _present(view, window)
     except GDAL_ERRORS as err:
         reason = " ".join(str(err.__cause__ or err).split())[:200]
         raise InputRefused(
@@ -118,6 +118,15 @@ def _draw(
         present &= np.isfinite(drawn).all(axis=0)
     samples[:, present] = drawn[:, present]
     valid[present] = 255
+
+
+def _present(view: WarpedVRT, window: Window) -> NDArray[np.bool_]:
+    """Return where a view has pixels, by its alpha band: GDAL takes only one of bytes for a mask."""
+    alphas = [number for number, meaning in enumerate(view.colorinterp, start=1) if meaning == ColorInterp.alpha]
+    there: NDArray[np.bool_] = (
+        view.read(alphas[-1], window=window) if alphas else view.dataset_mask(window=window)
+    ) > 0
+    return there
 
 
 def _paint(values: Samples, palette: dict[int, tuple[int, int, int, int]]) -> tuple[Samples, Samples]:
