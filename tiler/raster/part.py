@@ -24,6 +24,12 @@ KINDS = {"nearest": 0, "bilinear": 1, "cubic": 2, "average": 3}
 MAX_BLOCKS = 1024
 """Blocks of one tile; more means that overviews are missing."""
 
+_PHASES = 65536
+"""Parts of a pixel to which the place of a grid is known: enough for any file, too few to see how it was written."""
+
+_NUDGE = 2.0**-20
+"""Pixels that places are moved right and down: one on the edge of two pixels takes always the same, as GDAL's does."""
+
 _SPARSE = 4
 """How many times the pixels of its members a part may have."""
 
@@ -109,7 +115,7 @@ def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHea
     tiff = header.tiff
     assert tiff.placement is not None
     level, full, place = tiff.levels[index], tiff.levels[0], tiff.placement
-    cell_x, cell_y = place.cell_x * full.width / level.width, place.cell_y * full.height / level.height
+    cell_x, cell_y = place.cell_x * (full.width / level.width), place.cell_y * (full.height / level.height)
     kind = (level.bands, level.dtype == "uint8")
     for number, ((west, north, other_x, other_y, other_kind), members) in enumerate(groups):
         col, row = (place.west - west) / cell_x, (north - place.north) / cell_y
@@ -132,7 +138,9 @@ def _parts(
     grid: PixelGrid, places: Lattice, crs: str, origin: tuple[Any, ...], members: list[Member], resampling: str
 ) -> list[Part]:
     west, north, cell_x, cell_y, _ = origin
-    x, y = (places.x - west) / cell_x, (north - places.y) / cell_y
+    x = _pixels_from(west / cell_x, places.x / cell_x)
+    y = -_pixels_from(north / cell_y, places.y / cell_y)
+    x, y = x + _NUDGE, y + _NUDGE
     aligned = same_crs(crs, grid.crs) and _is_aligned(grid, x, y, cell_x, cell_y)
     reductions = places.cell_x / cell_x, places.cell_y / abs(cell_y)
     if resampling != "average" and max(reductions) <= MAX_STRETCH:
@@ -159,6 +167,17 @@ def _parts(
                 )
             )
     return parts
+
+
+def _pixels_from(origin: float, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return places as pixels from an origin, to the last bit the same whichever file of a grid gives the origin.
+
+    Args:
+        origin: Distance of the file's edge from the origin of the CRS, pixels.
+        places: Distances of places from there, pixels.
+    """
+    whole = round(origin)
+    return (places - round((origin - whole) * _PHASES) / _PHASES) - whole
 
 
 def _clusters(members: list[Member], extent: tuple[float, float, float, float], reach: int) -> list[list[Member]]:
