@@ -15,18 +15,28 @@ RESULT = types.uint8[:, :, ::1]
 PAINTED = types.uint8[:, ::1]
 
 
-@njit(types.float64(types.float64, types.int64), cache=True, nogil=True, inline="always")
-def weight_at(distance, kind):
-    """Return the weight of a pixel at a distance from the place, in pixels of the wider grid."""
+@njit(types.float64(types.float64, types.float64, types.int64), cache=True, nogil=True, inline="always")
+def weight_at(distance, reduction, kind):
+    """Return the weight of a pixel whose middle is `distance` pixels from a place, along one axis.
+
+    Kinds 1 and 2 are stretched by `reduction`; kind 3 is how much of the pixel lies in a box of that width.
+    """
+    if kind == 3:
+        return max(min(0.5 + 0.5 * reduction - distance, 1.0, reduction), 0.0)
+    distance = distance / reduction
     if kind == 1:
         return max(1.0 - distance, 0.0)
-    if kind == 3:
-        return 1.0
     if distance < 1.0:
         return (1.5 * distance - 2.5) * distance * distance + 1.0
     if distance < 2.0:
         return ((-0.5 * distance + 2.5) * distance - 4.0) * distance + 2.0
     return 0.0
+
+
+@njit(types.float64(types.float64, types.int64), cache=True, nogil=True, inline="always")
+def reach_of(reduction, kind):
+    """Return how far from a place pixels have weight, pixels."""
+    return 0.5 * reduction + 0.5 if kind == 3 else kind * reduction
 
 
 @njit(void(IMAGE, LATTICE, LATTICE, types.int64, RESULT), cache=True, nogil=True)
@@ -169,15 +179,27 @@ def bilinear_inside(source, x, y, step, result):
 
 
 @njit(
-    void(IMAGE, MASK, LATTICE, LATTICE, types.int64, types.int64, types.float64, RESULT, PAINTED),
+    void(
+        IMAGE,
+        MASK,
+        LATTICE,
+        LATTICE,
+        types.int64,
+        types.int64,
+        types.float64,
+        types.float64,
+        RESULT,
+        PAINTED,
+    ),
     cache=True,
     nogil=True,
 )
-def weighted(source, valid, x, y, step, kind, reduction, result, painted):
-    """Weigh the valid pixels around each place, where the covering one is valid and nothing was painted before.
+def weighted(source, valid, x, y, step, kind, reduction_x, reduction_y, result, painted):
+    """Weigh the valid pixels around each place, where nothing was painted before.
 
-    The kernel is stretched by `reduction`, so that a result coarser than the source sees all of
-    it; weights of pixels that are missing or outside are given to the others.
+    The kernel is stretched by the reductions, so that a result coarser than the source sees all of it;
+    weights of pixels that are missing or outside are given to the others. A place is left as it is when
+    the pixel that covers it is missing, for kind 3 when all that it covers is missing (as GDAL has it).
 
     Args:
         source: Shape (rows, cols, bands).
@@ -185,15 +207,19 @@ def weighted(source, valid, x, y, step, kind, reduction, result, painted):
         x: Lattice of columns, see `nearest_inside`.
         y: Lattice of rows.
         step: Pixels of the result between nodes, > 0.
-        kind: 1 bilinear (triangle of width 2), 2 cubic (Keys 1981, a = -0.5), 3 average (box of width 1).
-        reduction: Source pixels per pixel of the result, at least 1.
+        kind: 1 bilinear (triangle of width 2), 2 cubic (Keys 1981, a = -0.5), 3 average (the part covered).
+        reduction_x: Source columns per column of the result; at least 1 for kinds 1 and 2, > 0 for kind 3.
+        reduction_y: The same of rows.
         result: Shape (height, width, bands). Modified.
-        painted: Validity of what the result holds, 0 for nothing yet, shape (height, width). Modified.
+        painted: Validity of what the result holds, 0 for nothing yet, shape (height, width); what is painted
+            gets the mean validity of the pixels it is made of. Modified.
     """
     rows, cols, bands = source.shape
     height, width = painted.shape
     masked = valid.shape[0] > 0
-    reach = (0.5 if kind == 3 else float(kind)) * reduction
+    reach_x, reach_y = reach_of(reduction_x, kind), reach_of(reduction_y, kind)
+    outside = 0.5 * reduction_x if kind == 3 else 0.0, 0.5 * reduction_y if kind == 3 else 0.0
+    across_weights = np.zeros(int(2 * reach_x) + 3, np.float64)
     sums = np.zeros(bands, np.float64)
     for row in range(height):
         above = row // step
@@ -211,27 +237,59 @@ def weighted(source, valid, x, y, step, kind, reduction, result, painted):
             py = (y[above, node] * (1 - down) + y[below, node] * down) * (1 - across) + (
                 y[above, after] * (1 - down) + y[below, after] * down
             ) * across
-            if not (0 <= px < cols and 0 <= py < rows):
+            if not (-outside[0] <= px < cols + outside[0] and -outside[1] <= py < rows + outside[1]):
                 continue
-            seen = valid[np.int64(py), np.int64(px)] if masked else np.uint8(255)
-            if seen == 0:
+            if kind != 3 and masked and valid[np.int64(py), np.int64(px)] == 0:
                 continue
+            first_row = max(int(np.ceil(py - reach_y - 0.5)), 0)
+            last_row = min(int(np.floor(py + reach_y - 0.5)), rows - 1)
+            first_col = max(int(np.ceil(px - reach_x - 0.5)), 0)
+            last_col = min(int(np.floor(px + reach_x - 0.5)), cols - 1)
+            level = 0.0
+            for at_col in range(first_col, last_col + 1):
+                weight = weight_at(abs(at_col + 0.5 - px), reduction_x, kind)
+                across_weights[at_col - first_col] = weight
+                level += weight
             total = 0.0
+            seen = 0.0
+            red, green, blue = 0.0, 0.0, 0.0
             sums[:] = 0.0
-            first_row = max(int(np.ceil(py - reach - 0.5)), 0)
-            last_row = min(int(np.floor(py + reach - 0.5)), rows - 1)
-            first_col = max(int(np.ceil(px - reach - 0.5)), 0)
-            last_col = min(int(np.floor(px + reach - 0.5)), cols - 1)
             for at_row in range(first_row, last_row + 1):
-                vertical = weight_at(abs(at_row + 0.5 - py) / reduction, kind)
-                for at_col in range(first_col, last_col + 1):
-                    if masked and valid[at_row, at_col] == 0:
-                        continue
-                    weight = vertical * weight_at(abs(at_col + 0.5 - px) / reduction, kind)
-                    total += weight
-                    for band in range(bands):
-                        sums[band] += weight * source[at_row, at_col, band]
-            painted[row, col] = seen
+                vertical = weight_at(abs(at_row + 0.5 - py), reduction_y, kind)
+                if masked:
+                    for at_col in range(first_col, last_col + 1):
+                        here = valid[at_row, at_col]
+                        weight = vertical * across_weights[at_col - first_col] if here else 0.0
+                        total += weight
+                        seen += weight * here
+                        if bands == 3:
+                            red += weight * source[at_row, at_col, 0]
+                            green += weight * source[at_row, at_col, 1]
+                            blue += weight * source[at_row, at_col, 2]
+                        else:
+                            for band in range(bands):
+                                sums[band] += weight * source[at_row, at_col, band]
+                elif bands == 3:
+                    total += vertical * level
+                    for at_col in range(first_col, last_col + 1):
+                        weight = vertical * across_weights[at_col - first_col]
+                        red += weight * source[at_row, at_col, 0]
+                        green += weight * source[at_row, at_col, 1]
+                        blue += weight * source[at_row, at_col, 2]
+                else:
+                    total += vertical * level
+                    for at_col in range(first_col, last_col + 1):
+                        weight = vertical * across_weights[at_col - first_col]
+                        for band in range(bands):
+                            sums[band] += weight * source[at_row, at_col, band]
+            if kind == 3 and total <= 1e-6:
+                continue
+            if bands == 3:
+                sums[0], sums[1], sums[2] = red, green, blue
+            if masked and total > 1e-6:
+                painted[row, col] = np.uint8(min(max(seen / total + 0.5, 1.0), 255.0))
+            else:
+                painted[row, col] = valid[np.int64(py), np.int64(px)] if masked else np.uint8(255)
             for band in range(bands):
                 if total > 1e-6:
                     result[row, col, band] = np.uint8(min(max(sums[band] / total + 0.5, 0.0), 255.0))

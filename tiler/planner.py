@@ -7,7 +7,7 @@ import msgspec
 from core.errors import TooLarge
 from core.layer import RasterSource
 from tiler.raster.blocks import BlockAddress
-from tiler.raster.grid import PixelGrid, lattice
+from tiler.raster.grid import PixelGrid, lattice, same_crs
 from tiler.raster.header import RasterHeader
 from tiler.raster.part import SAME_PX, Part, plan_parts
 from tiler.raster.tiff import Compression, Level, Photometric, Tiff
@@ -17,7 +17,7 @@ PASSTHROUGH, CROP, WARP, MOSAIC, FALLBACK, OUTSIDE = "passthrough", "crop", "war
 
 
 MAX_DECODED_BYTES = 256 << 20
-"""Memory that the decoded blocks of one tile may take."""
+"""Memory that the decoded blocks of one tile, and the image put together from them, may take."""
 
 
 class Painted(msgspec.Struct, frozen=True, gc=False):
@@ -80,7 +80,7 @@ def plan_raster(
     if not parts:
         return None
     wanted = tuple((part.members[index].header, address) for part in parts for index, address in part.wanted)
-    size = sum(_decoded_bytes(header, address) for header, address in wanted)
+    size = sum(_decoded_bytes(header, address) for header, address in wanted) + max(map(_window_bytes, parts))
     if size > MAX_DECODED_BYTES:
         raise TooLarge(
             f"a tile of this level takes {size >> 20} MiB of pixels, {MAX_DECODED_BYTES >> 20} MiB at most",
@@ -97,13 +97,22 @@ def _decoded_bytes(header: RasterHeader, address: BlockAddress) -> int:
     return level.block_width * level.block_height * level.bands * sample
 
 
+def _window_bytes(part: Part) -> int:
+    level = part.members[0].header.tiff.levels[0]
+    west, north, east, south = part.window
+    return (east - west) * (south - north) * (level.bands if level.dtype == "uint8" else 4 * level.bands)
+
+
 def _stored_tile(
     grid: PixelGrid, source: RasterSource, headers: Sequence[RasterHeader], extension: str
 ) -> Passthrough | None:
     """Return the block that is the tile, if the most important file that meets the tile has one."""
     for header in headers:
         tiff = header.tiff
-        if header.trouble or tiff.placement is None or (source.crs or tiff.crs) != grid.crs or tiff.nodata is not None:
+        crs = source.crs or tiff.crs
+        if header.trouble or tiff.placement is None or not crs or tiff.nodata is not None:
+            return None
+        if not same_crs(crs, grid.crs):
             return None
         west, south, east, north = tiff.bounds()
         box = grid.bounds

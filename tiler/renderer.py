@@ -24,7 +24,7 @@ from tiler.vector.source import VectorSources
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
 
-ENCODING = "3"
+ENCODING = "4"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 

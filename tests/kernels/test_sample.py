@@ -41,24 +41,31 @@ def keys(distance):
     return np.where(d < 1, near, np.where(d < 2, far, 0))
 
 
-def box(distance):
-    return (np.abs(distance) <= 0.5).astype(float)
+def covered(place, count, reduction):
+    """How much of each of `count` pixels lies within half a `reduction` of a place."""
+    edges = np.clip(np.arange(count + 1), place - reduction / 2, place + reduction / 2)
+    return np.diff(edges)
 
 
-KERNELS = {1: triangle, 2: keys, 3: box}
+def weights_of(place, count, kind, reduction):
+    if kind == 3:
+        return covered(place, count, reduction)
+    return {1: triangle, 2: keys}[kind]((np.arange(count) + 0.5 - place) / reduction)
 
 
-def reference(source, seen, x, y, kind, reduction):
-    """Weigh every pixel of the source for each place; NaN where the covering pixel is missing."""
+def reference(source, seen, x, y, kind, reductions):
+    """Weigh every pixel of the source for each place; NaN where the covering pixel (kind 3: all of them) is missing."""
     rows, cols, bands = source.shape
     result = np.full((*x.shape, bands), np.nan)
     for index in np.ndindex(x.shape):
         col, row = int(np.floor(x[index])), int(np.floor(y[index]))
-        if not (0 <= col < cols and 0 <= row < rows) or not seen[row, col]:
+        if kind != 3 and (not (0 <= col < cols and 0 <= row < rows) or not seen[row, col]):
             continue
-        across = KERNELS[kind]((np.arange(cols) + 0.5 - x[index]) / reduction)
-        down = KERNELS[kind]((np.arange(rows) + 0.5 - y[index]) / reduction)
+        across = weights_of(x[index], cols, kind, reductions[0])
+        down = weights_of(y[index], rows, kind, reductions[1])
         weights = down[:, None] * across * seen
+        if kind == 3 and weights.sum() <= 1e-6:
+            continue
         result[index] = (weights[..., None] * np.where(seen[..., None], source, 0)).sum(axis=(0, 1)) / weights.sum()
     return result
 
@@ -100,39 +107,40 @@ def test_bilinear_inside_is_interpolation_up_to_rounding(bands):
     y += 2.0
     result = np.zeros((SIZE, SIZE, bands), np.uint8)
     bilinear_inside(source, x, y, STEP, result)
-    wanted = reference(source, np.ones(source.shape[:2], bool), at_x, at_y + 2.0, 1, 1.0)
+    wanted = reference(source, np.ones(source.shape[:2], bool), at_x, at_y + 2.0, 1, (1.0, 1.0))
     assert np.abs(result - wanted).max() < 1.6
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
-@pytest.mark.parametrize("reduction", [1.0, 1.7, 3.0])
+@pytest.mark.parametrize("reductions", [(1.0, 1.0), (1.7, 1.7), (3.0, 1.2), (1.0, 2.4)])
 @pytest.mark.parametrize("masked", [False, True])
-def test_weighted_is_the_weighted_mean_of_valid_pixels(kind, reduction, masked):
-    source = image()
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_weighted_is_the_weighted_mean_of_valid_pixels(kind, reductions, masked, bands):
+    source = image(bands=bands)
     seen = np.ones(source.shape[:2], bool)
     if masked:
         seen = np.random.default_rng(2).random(source.shape[:2]) > 0.3
     mask = seen.astype(np.uint8) * 255 if masked else NO_MASK
     (x, y), (at_x, at_y) = places(-2.3, -1.6, 18.2, 15.5, turn=0.31)
-    result, painted = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), np.uint8)
-    weighted(source, mask, x, y, STEP, kind, reduction, result, painted)
-    wanted = reference(source, seen, at_x, at_y, kind, reduction)
+    result, painted = np.zeros((SIZE, SIZE, bands), np.uint8), np.zeros((SIZE, SIZE), np.uint8)
+    weighted(source, mask, x, y, STEP, kind, *reductions, result, painted)
+    wanted = reference(source, seen, at_x, at_y, kind, reductions)
     np.testing.assert_array_equal(painted > 0, ~np.isnan(wanted[..., 0]))
     there = painted > 0
     assert np.abs(result[there] - np.clip(wanted[there], 0, 255)).max() <= 0.51
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
-@pytest.mark.parametrize("reduction", [1.0, 2.5])
-def test_floats_are_weighed_band_by_band(kind, reduction):
+@pytest.mark.parametrize("reductions", [(1.0, 1.0), (2.5, 1.3)])
+def test_floats_are_weighed_band_by_band(kind, reductions):
     source = image(bands=2).astype(np.float32) * 3 - 100
     source[np.random.default_rng(3).random(source.shape) > 0.8] = np.nan
     (x, y), (at_x, at_y) = places(-2.3, -1.6, 18.2, 15.5, turn=0.31)
     result = np.full((SIZE, SIZE, 2), np.nan, np.float32)
-    sample_float(source, x, y, STEP, kind, reduction, result)
+    sample_float(source, x, y, STEP, kind, *reductions, result)
     for band in range(2):
         one = source[..., band : band + 1]
-        wanted = reference(one, ~np.isnan(one[..., 0]), at_x, at_y, kind, reduction)
+        wanted = reference(one, ~np.isnan(one[..., 0]), at_x, at_y, kind, reductions)
         np.testing.assert_allclose(result[..., band], wanted[..., 0], rtol=1e-4, atol=1e-3)
 
 
@@ -142,13 +150,37 @@ def test_nearest_floats_are_the_covering_samples_and_painted_ones_stay():
     (x, y), (at_x, at_y) = places(1.2, 2.1, 13.4, 11.7)
     result = np.full((SIZE, SIZE, 1), np.nan, np.float32)
     result[0, 0] = -1.0
-    sample_float(source, x, y, STEP, 0, 1.0, result)
+    sample_float(source, x, y, STEP, 0, 1.0, 1.0, result)
     wanted = source[np.floor(at_y).astype(int), np.floor(at_x).astype(int)].copy()
     wanted[0, 0] = -1.0
     np.testing.assert_array_equal(result, wanted)
 
 
+@pytest.mark.parametrize("reduction", [0.3, 0.6])
+def test_an_average_of_less_than_a_pixel_is_the_part_that_it_covers(reduction):
+    source = image()
+    (x, y), (at_x, at_y) = places(1.2, 2.1, 13.4, 11.7)
+    result, painted = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), np.uint8)
+    weighted(source, NO_MASK, x, y, STEP, 3, reduction, reduction, result, painted)
+    wanted = reference(source, np.ones(source.shape[:2], bool), at_x, at_y, 3, (reduction, reduction))
+    assert np.abs(result - wanted).max() <= 0.51
+
+
+def test_what_is_half_transparent_is_painted_as_the_mean_of_what_is_seen():
+    source, seen = image(), np.random.default_rng(4).integers(0, 256, (14, 16), dtype=np.uint8)
+    seen[3:6, 3:6] = 0
+    (x, y), (at_x, at_y) = places(0.2, 0.1, 15.4, 13.7)
+    result, painted = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), np.uint8)
+    weighted(source, seen, x, y, STEP, 1, 1.5, 1.5, result, painted)
+    wanted = reference(seen[..., None], seen > 0, at_x, at_y, 1, (1.5, 1.5))[..., 0]
+    there = ~np.isnan(wanted)
+    np.testing.assert_array_equal(painted > 0, there)
+    assert np.abs(painted[there] - np.maximum(wanted[there], 1)).max() <= 0.51
+
+
 def test_the_weights_of_a_kernel_are_those_of_its_definition():
     for distance in np.linspace(0, 2.5, 26):
-        assert weight_at(distance, 1) == pytest.approx(triangle(distance))
-        assert weight_at(distance, 2) == pytest.approx(keys(distance), abs=1e-12)
+        assert weight_at(distance, 1.0, 1) == pytest.approx(triangle(distance))
+        assert weight_at(distance, 1.6, 2) == pytest.approx(keys(distance / 1.6), abs=1e-12)
+        for width in (0.4, 1.0, 2.3):
+            assert weight_at(distance, width, 3) == pytest.approx(covered(0.5 + distance, 1, width)[0], abs=1e-12)

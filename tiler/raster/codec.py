@@ -182,22 +182,34 @@ def _plain(level: Level, data: bytes, size: int) -> bytes:
 
 
 def _block(level: Level, values: NDArray[Any], nodata: float | None, mask: NDArray[np.uint8] | None) -> Block:
-    if values.dtype != np.uint8:
-        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros((), np.bool_)
-        if nodata is not None and nodata == nodata:  # noqa: PLR0124 - NaN is the one value unequal to itself
-            missing = missing | (values == nodata)
-        if mask is not None:
-            missing = missing | (mask == 0)[..., None]
-        floats = values.astype(np.float32)
-        floats[np.broadcast_to(missing, floats.shape)] = np.nan
-        return Block(floats, None)
-    valid = mask
+    """Tell missing pixels from others; a band of alpha, a mask and a nodata value say which are, in this order."""
+    alpha = None
     if level.alpha >= 0:
-        valid = np.ascontiguousarray(values[..., level.alpha])
-        values = np.ascontiguousarray(np.delete(values, level.alpha, axis=2))
+        alpha = np.ascontiguousarray(values[..., level.alpha])
+        values = np.delete(values, level.alpha, axis=2)
+    if values.dtype != np.uint8:
+        return Block(_floats(values, nodata, alpha if alpha is not None else mask), None)
+    valid = mask
+    if alpha is not None:
+        valid = alpha
     elif nodata is not None and mask is None:
         seen = (values != nodata).any(axis=2)
         valid = seen.astype(np.uint8) * np.uint8(255)
-    if valid is not None and valid.all() and (level.alpha < 0 or bool((valid == 255).all())):
+    if valid is not None and valid.all() and (alpha is None or bool((valid == 255).all())):
         valid = None
     return Block(np.ascontiguousarray(values), valid)
+
+
+def _floats(values: NDArray[Any], nodata: float | None, valid: NDArray[Any] | None) -> NDArray[np.float32]:
+    """Return samples as float32 with NaN where they are missing.
+
+    Integers are imagery or classes: a pixel is missing when all its bands have the nodata value,
+    as a dark pixel may have one. Floats are measurements: each band misses its own.
+    """
+    floats = values.astype(np.float32)
+    if nodata is not None and not np.isnan(nodata):
+        here = values == nodata
+        floats[here if values.dtype.kind == "f" else here.all(axis=2)] = np.nan
+    if valid is not None:
+        floats[valid == 0] = np.nan
+    return floats

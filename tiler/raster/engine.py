@@ -167,7 +167,13 @@ class RasterEngine:
 def _check_bands(style: PreparedStyle, headers: Sequence[RasterHeader]) -> None:
     highest = max(style.bands)
     for header in headers:
-        bands = header.tiff.levels[0].bands
+        full = header.tiff.levels[0]
+        bands = full.bands
+        if full.alpha >= 0 and full.alpha + 1 in style.bands:
+            raise BadRequest(
+                f"style {style.style.name} takes band {full.alpha + 1}, the transparency of {header.name}",
+                "ask for another style",
+            )
         if bands < highest:
             raise BadRequest(
                 f"style {style.style.name} takes band {highest}, and {header.name} has {bands}", "ask for another style"

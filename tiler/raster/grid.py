@@ -72,6 +72,10 @@ class Lattice(msgspec.Struct, frozen=True, gc=False, eq=False):
     step: int
     cell: float
     """Size of the grid's pixels in the source, units of its CRS: the geometric mean of both ways, at the middle."""
+    cell_x: float
+    """Width of the box around such a pixel in the source, at the middle."""
+    cell_y: float
+    """Height of that box."""
 
     @property
     def bounds(self) -> Bounds:
@@ -96,9 +100,10 @@ def lattice(grid: PixelGrid, crs: str) -> Lattice | None:
     Linear interpolation errs with the square of the step: the error of the lattice is a
     quarter of that of the same lattice without every other node, which is what is looked at.
     """
-    if grid.crs == crs:  # linear: the corners tell all
+    if same_crs(grid.crs, crs):  # linear: the corners tell all
         step = max(grid.cols, grid.rows, 2) - 1
-        return Lattice(*_own_places(grid, step), step, math.sqrt(grid.cell_x * grid.cell_y))
+        x, y = _own_places(grid, step)
+        return Lattice(x, y, step, math.sqrt(grid.cell_x * grid.cell_y), grid.cell_x, grid.cell_y)
     locate = locator(grid.crs, crs)
     step = STEP
     while True:
@@ -107,7 +112,7 @@ def lattice(grid: PixelGrid, crs: str) -> Lattice | None:
         if cell is None:
             return None
         if step == 1 or _bend(x, y) / 4 <= TOLERANCE_PX * cell:
-            return Lattice(x, y, step, cell)
+            return Lattice(x, y, step, cell, _side(x, step) or cell, _side(y, step) or cell)
         step //= 2
 
 
@@ -123,6 +128,21 @@ def locator(crs: str, target: str) -> Locate:
         if _agree(formula, exact, crs, target):
             return formula
     return exact
+
+
+@lru_cache(maxsize=1024)
+def same_crs(one: str, other: str) -> bool:
+    """Tell whether coordinates of two CRSs are the same numbers: IGNF:LAMB93 is EPSG:2154 under its older name."""
+    if one == other:
+        return True
+    first, second = CRS.from_user_input(one), CRS.from_user_input(other)
+    if first.is_geographic != second.is_geographic or _unit(first) != _unit(second):
+        return False
+    return _agree(_own_places, _through_proj(one, other), one, other)
+
+
+def _unit(crs: CRS) -> float:
+    return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 0.0
 
 
 def _own_places(grid: PixelGrid, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -240,6 +260,19 @@ def _cell(x: NDArray[np.float64], y: NDArray[np.float64], step: int) -> float | 
             return None
         area = float(np.median(areas))
     return math.sqrt(area) / step
+
+
+def _side(nodes: NDArray[np.float64], step: int) -> float:
+    """Return how much a coordinate changes over a pixel, both ways together, in the middle; 0 where it is nowhere."""
+    if min(nodes.shape) < 2:
+        return 0.0
+    sides = np.abs(nodes[:-1, 1:] - nodes[:-1, :-1]) + np.abs(nodes[1:, :-1] - nodes[:-1, :-1])
+    row, col = (sides.shape[0] - 1) // 2, (sides.shape[1] - 1) // 2
+    middle = float(sides[row, col])
+    if not math.isfinite(middle):
+        known = sides[np.isfinite(sides)]
+        middle = float(np.median(known)) if known.size else 0.0
+    return middle / step
 
 
 def _area(x: NDArray[np.float64], y: NDArray[np.float64], row: Any, col: Any) -> Any:

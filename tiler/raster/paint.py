@@ -10,7 +10,7 @@ from kernels.sample import bilinear_inside, nearest, nearest_inside, weighted
 from kernels.sample_float import sample_float
 from tiler.raster.blocks import Found
 from tiler.raster.grid import PixelGrid
-from tiler.raster.part import KINDS, Part
+from tiler.raster.part import KINDS, MAX_STRETCH, Part
 from tiler.raster.picture import Samples
 
 _NO_MASK = np.empty((0, 0), np.uint8)
@@ -64,8 +64,9 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
         here = (slice(north - first_row, south - first_row), slice(west - first_col, east - first_col))
         there = (slice(north - top, south - top), slice(west - left, east - left))
         taken = block.values[there]
-        if bands != tuple(range(taken.shape[2])):
-            taken = taken[..., list(bands)]
+        stored = [band - (0 <= level.alpha < band) for band in bands]  # blocks are kept without their alpha
+        if stored != list(range(taken.shape[2])):
+            taken = taken[..., stored]
         if values.dtype != np.uint8:
             np.copyto(values[here], taken, where=~np.isnan(taken))
         elif block.valid is None:
@@ -96,8 +97,8 @@ def _paint_part(
     if values.dtype != np.uint8:
         shape = (grid.rows, grid.cols, len(bands))
         result = np.full(shape, np.nan, np.float32) if before is None else before.values
-        how = 0 if part.aligned else 3 if part.reduction > 2.0 and kind in {1, 2} else kind
-        sample_float(values, x, y, part.step, how, part.reduction, result)
+        how = 0 if part.aligned else _kernel(part, kind)
+        sample_float(values, x, y, part.step, how, *part.reductions, result)
         return Samples(result)
     return _paint_bytes(part, values, valid, x, y, grid, 0 if part.aligned else kind, before)
 
@@ -117,8 +118,7 @@ def _paint_bytes(
     inside = (
         before is None
         and valid is None
-        and part.reduction == 1.0
-        and kind in {0, 1}
+        and (kind == 0 or (kind == 1 and part.reductions == (1.0, 1.0)))
         and min(height, width) >= 2
         and bool(x.min() >= margin and y.min() >= margin and x.max() < width - margin and y.max() < height - margin)
     )
@@ -135,6 +135,10 @@ def _paint_bytes(
     if kind == 0:
         nearest(values, mask, x, y, part.step, result, painted)
     else:
-        how = 3 if part.reduction > 2.0 else kind
-        weighted(values, mask, x, y, part.step, how, part.reduction, result, painted)
+        weighted(values, mask, x, y, part.step, _kernel(part, kind), *part.reductions, result, painted)
     return Samples(result, None if painted.min() == 255 else painted)
+
+
+def _kernel(part: Part, kind: int) -> int:
+    """Return the kernel that a part is sampled with: far reductions are averaged."""
+    return KINDS["average"] if kind and max(part.reductions) > MAX_STRETCH else kind

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadSource
 from tiler.raster.blocks import BlockAddress
-from tiler.raster.grid import FINER, Lattice, PixelGrid
+from tiler.raster.grid import FINER, Lattice, PixelGrid, same_crs
 from tiler.raster.header import RasterHeader
 from tiler.raster.tiff import Tiff
 
@@ -24,8 +24,23 @@ KINDS = {"nearest": 0, "bilinear": 1, "cubic": 2, "average": 3}
 MAX_BLOCKS = 1024
 """Blocks of one tile; more means that overviews are missing."""
 
+_PHASES = 65536
+"""Parts of a pixel to which the place of a grid is known: enough for any file, too few to see how it was written."""
+
+_NUDGE = 2.0**-20
+"""Pixels that places are moved right and down: one on the edge of two pixels takes always the same, as GDAL's does."""
+
+_SPARSE = 4
+"""How many times the pixels of its members a part may have."""
+
 SAME_PX = 0.01
 """How far pixels may lie from those of another grid and still be the same."""
+
+_LEAST_REDUCTION = 1.0 / 0.95
+"""Pixels of the part per pixel of the tile from which on the kernel is stretched, as GDAL has it."""
+
+MAX_STRETCH = 9.0
+"""Reduction above which all that a pixel covers is averaged: a wider kernel would cost more and show no more."""
 
 
 class Member(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -46,8 +61,8 @@ class Part(msgspec.Struct, frozen=True, gc=False, eq=False, kw_only=True):
     """Columns of the tile's pixels on the grid of the part, at every `step`-th pixel."""
     y: NDArray[np.float64]
     step: int
-    reduction: float
-    """Pixels of the part per pixel of the tile."""
+    reductions: tuple[float, float]
+    """By how much the resampling kernel is stretched along columns and rows, so that a coarser tile sees all pixels."""
     aligned: bool
     """Pixels of the tile are pixels of the part."""
     window: tuple[int, int, int, int]
@@ -86,55 +101,122 @@ def plan_parts(
     groups: list[tuple[tuple[Any, ...], list[Member]]] = []
     for header in headers:
         _place(groups, header, level_for(header.tiff, places.cell))
-    parts = [_part(grid, places, crs, origin, members, resampling) for origin, members in groups]
-    return [part for part in parts if part is not None]
+    return [part for origin, members in groups for part in _parts(grid, places, crs, origin, members, resampling)]
 
 
 def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
-    """Add a file to the group whose grid it shares, or to one of its own."""
+    """Add a file to the group whose grid it shares, or to one of its own.
+
+    A group is painted at once: a file joins none that is painted before a more important one that it overlaps.
+    """
     tiff = header.tiff
     assert tiff.placement is not None
     level, full, place = tiff.levels[index], tiff.levels[0], tiff.placement
-    cell_x, cell_y = place.cell_x * full.width / level.width, place.cell_y * full.height / level.height
+    cell_x, cell_y = place.cell_x * (full.width / level.width), place.cell_y * (full.height / level.height)
     kind = (level.bands, level.dtype == "uint8")
-    for (west, north, other_x, other_y, other_kind), members in groups:
+    for number, ((west, north, other_x, other_y, other_kind), members) in enumerate(groups):
         col, row = (place.west - west) / cell_x, (north - place.north) / cell_y
         drift = max(
             abs(cell_x / other_x - 1) * (abs(col) + level.width), abs(cell_y / other_y - 1) * (abs(row) + level.height)
         )
-        if kind == other_kind and max(drift, abs(col - round(col)), abs(row - round(row))) <= SAME_PX:
+        same = kind == other_kind and max(drift, abs(col - round(col)), abs(row - round(row))) <= SAME_PX
+        if same and not any(_overlap(header, one.header) for _, later in groups[number + 1 :] for one in later):
             members.append(Member(header, index, round(col), round(row)))
             return
     groups.append(((place.west, place.north, cell_x, cell_y, kind), [Member(header, index, 0, 0)]))
 
 
-def _part(
+def _overlap(one: RasterHeader, other: RasterHeader) -> bool:
+    box, other_box = one.tiff.bounds(), other.tiff.bounds()
+    return box[0] < other_box[2] and other_box[0] < box[2] and box[1] < other_box[3] and other_box[1] < box[3]
+
+
+def _parts(
     grid: PixelGrid, places: Lattice, crs: str, origin: tuple[Any, ...], members: list[Member], resampling: str
-) -> Part | None:
+) -> list[Part]:
     west, north, cell_x, cell_y, _ = origin
-    x, y = (places.x - west) / cell_x, (north - places.y) / cell_y
-    reduction = max(places.cell / (cell_x * abs(cell_y)) ** 0.5, 1.0)
-    aligned = crs == grid.crs and _is_aligned(grid, x, y, cell_x, cell_y)
-    if not (reduction > 2.0 or resampling == "average"):
-        reduction = 1.0
-    window = _window(
-        _extent(grid, x, y, aligned=aligned, reach=int(max(KINDS[resampling], 1) * reduction) + 1), members
-    )
-    if window is None:
-        return None
-    wanted = tuple((index, address) for index, member in enumerate(members) for address in _blocks(member, window))
-    if not wanted:
-        return None
-    return Part(
-        members=tuple(members),
-        x=x,
-        y=y,
-        step=places.step,
-        reduction=reduction,
-        aligned=aligned,
-        window=window,
-        wanted=wanted,
-    )
+    x = _pixels_from(west / cell_x, places.x / cell_x)
+    y = -_pixels_from(north / cell_y, places.y / cell_y)
+    x, y = x + _NUDGE, y + _NUDGE
+    aligned = same_crs(crs, grid.crs) and _is_aligned(grid, x, y, cell_x, cell_y)
+    reductions = places.cell_x / cell_x, places.cell_y / abs(cell_y)
+    if resampling != "average" and max(reductions) <= MAX_STRETCH:
+        reductions = _stretch(reductions[0]), _stretch(reductions[1])
+    reach = int(max(KINDS[resampling], 1) * max(*reductions, 1.0)) + 1
+    extent = _extent(grid, x, y, aligned=aligned, reach=reach)
+    parts = []
+    for near in _clusters(members, extent, reach):
+        window = _window(extent, near)
+        if window is None:
+            continue
+        wanted = tuple((index, address) for index, member in enumerate(near) for address in _blocks(member, window))
+        if wanted:
+            parts.append(
+                Part(
+                    members=tuple(near),
+                    x=x,
+                    y=y,
+                    step=places.step,
+                    reductions=reductions,
+                    aligned=aligned,
+                    window=window,
+                    wanted=wanted,
+                )
+            )
+    return parts
+
+
+def _pixels_from(origin: float, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return places as pixels from an origin, to the last bit the same whichever file of a grid gives the origin.
+
+    Args:
+        origin: Distance of the file's edge from the origin of the CRS, pixels.
+        places: Distances of places from there, pixels.
+    """
+    whole = round(origin)
+    return (places - round((origin - whole) * _PHASES) / _PHASES) - whole
+
+
+def _clusters(members: list[Member], extent: tuple[float, float, float, float], reach: int) -> list[list[Member]]:
+    """Return the members in one group, or, where they lie far apart, in groups that do not see each other.
+
+    A part is one image with all that lies between its members: files strewn over a coarse tile
+    would make it as large as the tile has pixels of theirs.
+    """
+    window = _window(extent, members)
+    if window is None or len(members) == 1:
+        return [members]
+    held = sum(_pixels(_window(extent, [member])) for member in members)
+    if _pixels(window) <= _SPARSE * held:
+        return [members]
+    groups: list[list[Member]] = []
+    for member in members:
+        apart, near = [], [member]
+        for group in groups:
+            if any(_meet(member, other, reach) for other in group):
+                near = group + near
+            else:
+                apart.append(group)
+        groups = [*apart, near]
+    order = {id(member): index for index, member in enumerate(members)}
+    return [sorted(group, key=lambda member: order[id(member)]) for group in groups]
+
+
+def _pixels(window: tuple[int, int, int, int] | None) -> int:
+    return 0 if window is None else (window[2] - window[0]) * (window[3] - window[1])
+
+
+def _meet(one: Member, other: Member, reach: int) -> bool:
+    """Tell whether two members lie so near that a pixel of the tile may see both."""
+    level, level_other = one.header.tiff.levels[one.level], other.header.tiff.levels[other.level]
+    gap_x = max(one.col, other.col) - min(one.col + level.width, other.col + level_other.width)
+    gap_y = max(one.row, other.row) - min(one.row + level.height, other.row + level_other.height)
+    return max(gap_x, gap_y) <= 2 * reach
+
+
+def _stretch(reduction: float) -> float:
+    """Return the stretch of a kernel for a reduction: none where it is hardly one."""
+    return reduction if reduction > _LEAST_REDUCTION else 1.0
 
 
 def _extent(

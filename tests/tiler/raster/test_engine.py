@@ -331,7 +331,7 @@ async def test_a_tile_of_too_many_files_is_refused_with_the_level_to_ask(engine,
 async def test_a_tile_of_too_many_pixels_is_refused_with_the_level_to_ask(engine, tmp_path, monkeypatch):
     monkeypatch.setattr("tiler.planner.MAX_DECODED_BYTES", 1 << 20)
     _, source = publish_mosaic(engine, tmp_path)
-    with pytest.raises(TooLarge, match="3 MiB of pixels, 1 MiB at most: ask for level 0"):
+    with pytest.raises(TooLarge, match="6 MiB of pixels, 1 MiB at most: ask for level 0"):
         await engine.ask(source, grid_of(0, 0, 1024))
     assert (await engine.ask(source, grid_of(0, 0, 256)))[0] is not None
 
