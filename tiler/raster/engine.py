@@ -22,6 +22,7 @@ from tiler.planner import (
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
+from tiler.raster.data import DATA_TYPES, encode_data, take_data
 from tiler.raster.encode import encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
@@ -80,6 +81,8 @@ class RasterEngine:
         wide = grid.widened(style.style.border)
 
         def show(samples: Samples, palette: bytes) -> bytes:
+            if extension in DATA_TYPES:
+                return encode_data(take_data(samples, style, source, grid), grid, extension)
             return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
 
         async def attempt(headers: Sequence[RasterHeader], start: float) -> tuple[bytes, str]:
@@ -260,6 +263,7 @@ class RasterEngine:
 def _check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> None:
     highest = max(bands)
     for header in headers:
-        count = header.tiff.levels[0].bands
+        level = header.tiff.levels[0]
+        count = level.bands - (level.alpha >= 0)
         if count < highest:
             raise BadRequest(f"band {highest} is asked for, and {header.name} has {count}", "ask for another style")

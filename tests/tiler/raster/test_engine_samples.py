@@ -129,6 +129,14 @@ async def test_a_band_that_no_file_has_is_told(engine, cog):
         await engine.engine.samples(cog[1], PixelGrid("EPSG:3857", 0, 0, 1, 1, 9, 9), (1, 2), {})
 
 
+async def test_a_band_of_transparency_is_no_band_to_ask_for(engine, tmp_path):
+    path = write_cog(tmp_path / "a.tif", photo(256, 256, 4), west=0, north=256, COMPRESS="DEFLATE", BLOCKSIZE=256)
+    engine.store.objects["a.tif"] = path.read_bytes()
+    source = RasterSource(href="a.tif", bands=(1, 2, 3), dtype="uint8")
+    with pytest.raises(BadRequest, match=r"band 4 is asked for, and a\.tif has 3"):
+        await engine.engine.samples(source, PixelGrid("EPSG:3857", 0, 256, 1, 1, 9, 9), (4,), {})
+
+
 async def test_samples_of_a_file_replaced_meanwhile_are_of_one_version(tmp_path):
     place = {"west": 0, "north": 1024, "COMPRESS": "DEFLATE", "BLOCKSIZE": 256}
     versions = [
