@@ -11,7 +11,7 @@ from tiler.planner import FALLBACK, OUTSIDE, PASSTHROUGH, Fallback, Painted, Pas
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
-from tiler.raster.encode import encode_picture
+from tiler.raster.encode import SERVING, Effort, encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader, RasterHeaders
@@ -38,12 +38,14 @@ class RasterEngine:
         headers: RasterHeaders,
         blocks: BlockCache,
         indexes: MosaicIndexes,
+        effort: Effort = SERVING,
     ) -> None:
         self._store = store
         self._pool = pool
         self._headers = headers
         self._blocks = blocks
         self._indexes = indexes
+        self._effort = effort
 
     async def tile(
         self, source: RasterSource, style: PreparedStyle, grid: PixelGrid, extension: str, stages: Stages
@@ -139,7 +141,8 @@ class RasterEngine:
             if samples is None:
                 return b""
             palette = plan.wanted[0][0].tiff.levels[0].palette
-            return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
+            picture = draw(samples, style, grid, palette)
+            return encode_picture(picture, extension, lossless=style.style.lossless, effort=self._effort)
 
         return await self._blocks.use(plan.wanted, make, stages)
 
@@ -159,7 +162,8 @@ class RasterEngine:
             samples = read_samples(location, source, style.bands, grid.widened(style.style.border))
             if samples is None:
                 return b""
-            return encode_picture(draw(samples, style, grid), extension, lossless=style.style.lossless)
+            picture = draw(samples, style, grid)
+            return encode_picture(picture, extension, lossless=style.style.lossless, effort=self._effort)
 
         return await self._pool.run(make)
 

@@ -1,9 +1,9 @@
 """The format of a tile asked for without an extension: what the client likes best (RFC 9110, section 12.5.1)."""
 
 from core.errors import NotAcceptable
-from core.layer import PublishedLayer, RasterSource
-from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
-from tiler.renderer import VECTOR_TYPES
+from core.layer import PublishedLayer, RasterSource, TiledSource
+from tiler.raster.encode import LOSSLESS
+from tiler.renderer import tile_types
 from tiler.samples import preferred_extension
 from tiler.styles import style_of
 
@@ -26,10 +26,10 @@ def choose_extension(layer: PublishedLayer, accept: str, style_name: str = "") -
         NotAcceptable: The layer has none of the formats.
         StyleNotFound: The layer has no such style.
     """
-    types = VECTOR_TYPES
-    if isinstance(layer.source, RasterSource):
-        lossless = style_of(layer, style_name).lossless
-        types = {name: media for name, media in PICTURE_TYPES.items() if not lossless or name in LOSSLESS}
+    assert isinstance(layer.source, TiledSource)
+    types = tile_types(layer.source)
+    if isinstance(layer.source, RasterSource) and style_of(layer, style_name).lossless:
+        types = {name: media for name, media in types.items() if name in LOSSLESS}
     offers = dict.fromkeys((preferred_extension(layer, style_name), *types))
     ranges = _parse(accept) or {"*/*": 1.0}
     liked = {extension: _quality(types[extension], ranges) for extension in offers}
