@@ -109,8 +109,8 @@ class ArchiveSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ar
     resampling: Resampling = "bilinear"
     """How pixels are found where a tile is made of others: in other sets, at other densities, beyond the last level."""
 
-    lossless: bool = False
-    """Colours are values, as in Terrain-RGB: pictures are given in lossless formats only."""
+    encoding: Literal["", "mapbox", "terrarium"] = ""
+    """How heights stand in the colours, which lossy formats would spoil; empty for pictures to be looked at."""
 
     vector_layers: tuple[ArchiveVectorLayer, ...] = ()
     """What is in vector tiles; empty for pictures."""

@@ -124,7 +124,7 @@ def tile_types(source: TiledSource) -> dict[str, str]:
     if isinstance(source, VectorSource) or source.tile_type == "mvt":
         return VECTOR_TYPES
     types = PICTURE_TYPES
-    if source.lossless:
+    if source.encoding:
         types = {name: media for name, media in types.items() if name in LOSSLESS}
     return types | {source.tile_type: ARCHIVE_TYPES[source.tile_type]}
 

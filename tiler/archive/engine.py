@@ -166,7 +166,9 @@ class ArchiveEngine:
             samples = paint(parts, found, wanted.grid, _RGB, source.resampling)
             if samples is None:
                 return b""
-            return encode_picture(_shown(samples), wanted.extension, lossless=source.lossless, effort=self._effort)
+            return encode_picture(
+                _shown(samples), wanted.extension, lossless=bool(source.encoding), effort=self._effort
+            )
 
         return await self._pool.run(make), CROP if parts[0].aligned else WARP
 

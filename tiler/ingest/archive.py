@@ -28,7 +28,13 @@ _GEOPACKAGE = frozenset({b"GPKG", b"GP10", b"GP11"})
 _MERCATOR_NAMES = re.compile(
     r"(EPSG:{1,2}|urn:ogc:def:crs:EPSG:[\d.]*:)?(3857|900913|3785)|WebMercatorQuad", re.IGNORECASE
 )
-_VALUES = frozenset({"mapbox", "terrarium", "terrain-rgb"})
+_Encoding = Literal["", "mapbox", "terrarium"]
+
+_ENCODINGS: dict[str, _Encoding] = {
+    "mapbox": "mapbox",
+    "terrain-rgb": "mapbox",
+    "terrarium": "terrarium",
+}
 """Encodings of a raster whose colours are heights (metadata `encoding`, as MapLibre names them)."""
 
 
@@ -126,13 +132,17 @@ def _check_scheme(seen: Seen, name: str) -> None:
 
 
 def _source(spec: JobSpec, seen: Seen, key: str) -> ArchiveSource:
-    values = seen.tile_type in {"png", "webp"} and str(seen.metadata.get("encoding", "")).lower() in _VALUES
+    encoding: _Encoding = (
+        ""
+        if seen.tile_type not in {"png", "webp"}
+        else _ENCODINGS.get(str(seen.metadata.get("encoding", "")).lower(), "")
+    )
     return ArchiveSource(
         href=key,
         tile_type=seen.tile_type,
         tile_size=seen.tile_size,
-        resampling=spec.resampling or ("nearest" if values else "bilinear"),
-        lossless=values,
+        resampling=spec.resampling or ("nearest" if encoding else "bilinear"),
+        encoding=encoding,
         vector_layers=_vector_layers(seen) if seen.tile_type == "mvt" else (),
         attribution=str(seen.metadata.get("attribution") or "")[:2000],
         tiles=seen.tiles,
