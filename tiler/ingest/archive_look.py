@@ -188,7 +188,7 @@ def _walk(file: BufferedReader, header: Header) -> Iterator[Directory]:
 def _look_at_tiles(file: BufferedReader, header: Header, entries: Directory, most: int, look: _Look) -> None:
     chosen = np.unique(np.linspace(0, len(entries.ids) - 1, min(most, len(entries.ids))).round().astype(np.int64))
     for index in chosen.tolist():
-        length = int(entries.lengths[index])
+        length, run = int(entries.lengths[index]), int(entries.runs[index])
         file.seek(header.data_offset + int(entries.offsets[index]))
         data = file.read(min(length, _START))
         found: str | None = picture_type(data)
@@ -197,17 +197,17 @@ def _look_at_tiles(file: BufferedReader, header: Header, entries: Directory, mos
             found = picture_type(data)
         if found is None and header.tile_type in {_UNKNOWN, 1} and (looks_like_mvt(data) or not data):
             found = "mvt"
-        look.looked += 1
+        look.looked += run
         if found is None:
-            look.wrong_count += 1
+            look.wrong_count += run
             if len(look.wrong) < _NAMED:
                 look.wrong.append(_name(entries, index))
             continue
-        look.types[found] += 1
+        look.types[found] += run
         if found != "mvt":
             size = picture_size(data) or picture_size(data + file.read(max(length - len(data), 0)))
             if size is not None:
-                look.sizes[size.width, size.height] += 1
+                look.sizes[size.width, size.height] += run
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -62,6 +62,7 @@ def test_every_kind_of_png_becomes_red_green_blue(image, tmp_path):
         np.testing.assert_array_equal(block.valid, np.asarray(image)[..., 1])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(MADE)), st.data())
 def test_damaged_pictures_are_refused_or_decoded(name, data):
     made = bytearray(MADE[name])

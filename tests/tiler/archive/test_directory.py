@@ -5,7 +5,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pmtiles.tile import Entry, deserialize_directory, serialize_directory
 
@@ -42,12 +42,14 @@ def rows(directory):
     return list(zip(*(column.tolist() for column in arrays), strict=True))
 
 
+@settings(deadline=None)
 @given(entries())
 def test_directories_of_the_independent_package_are_read(made):
     expected = [(one.tile_id, one.offset, one.length, one.run_length) for one in made]
     assert rows(decode_directory(gzip.decompress(serialize_directory(made)))) == expected
 
 
+@settings(deadline=None)
 @given(entries())
 def test_our_directories_are_read_by_the_independent_package_and_by_us(made):
     data = encode_directory(columns(made))
@@ -56,6 +58,7 @@ def test_our_directories_are_read_by_the_independent_package_and_by_us(made):
     assert rows(decode_directory(data)) == rows(columns(made))
 
 
+@settings(deadline=None)
 @given(entries(), st.data())
 def test_cut_and_flipped_directories_are_refused_or_read_and_nothing_else(made, data):
     encoded = bytearray(encode_directory(columns(made)))
@@ -68,6 +71,7 @@ def test_cut_and_flipped_directories_are_refused_or_read_and_nothing_else(made, 
         assert not len(directory.ids) or (directory.offsets.min() >= 0 and directory.ids.min() >= 0)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(data):
     with contextlib.suppress(BadSource):

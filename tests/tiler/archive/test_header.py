@@ -5,7 +5,7 @@ import gzip
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pmtiles.tile import deserialize_header
 
@@ -64,6 +64,7 @@ def test_a_header_that_says_what_is_not_served_is_refused(change):
         parse_header(build_header(msgspec.structs.replace(parse_header(WHOLE), **change)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, HEADER_BYTES * 8 - 1), st.integers(0, 200))
 def test_a_flipped_or_cut_header_is_refused_or_read(bit, length):
     data = bytearray(WHOLE)
@@ -72,6 +73,7 @@ def test_a_flipped_or_cut_header_is_refused_or_read(bit, length):
         parse_header(bytes(data[:length]))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_what_is_compressed_comes_back(data):
     assert gzip.decompress(compress(data)) == data

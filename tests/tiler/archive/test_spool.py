@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadSource, Conflict
@@ -23,6 +23,7 @@ def listed(spool):
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from([b"", b"a", b"bb", b"ccc", b"dd"]))))
 def test_tiles_come_back_sorted_the_first_of_each_id_and_each_content_once(tmp_path_factory, tiles):
     with filled(tmp_path_factory.mktemp("s"), tiles) as spool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 
@@ -17,6 +17,7 @@ def places(draw):
     return zoom, draw(side), draw(side)
 
 
+@settings(deadline=None)
 @given(places())
 def test_ids_are_those_of_the_independent_package_and_lead_back(place):
     identifier = zxy_to_tileid(*place)
@@ -35,6 +36,7 @@ def test_columns_of_a_whole_level_are_those_of_single_tiles(zoom):
     np.testing.assert_array_equal(tile_ids(zoom, cols, rows), ids)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6), st.data())
 def test_the_tiles_of_a_box_come_in_the_order_of_their_ids_after_the_one_given(zoom, data):
     side = st.integers(0, (1 << zoom) - 1)

@@ -6,7 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pmtiles.reader import all_tiles
 from pmtiles.tile import Compression, TileType
@@ -35,6 +35,7 @@ def written(folder, tiles, write=write_pmtiles, about=ABOUT):
         return target, write(spool, target, about)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, 5000), st.sampled_from([b"a", b"bb", b"ccc", b"dddd"]), min_size=1))
 def test_the_independent_reader_finds_every_tile_and_no_other(tmp_path_factory, tiles):
     path, told = written(tmp_path_factory.mktemp("w"), sorted(tiles.items()))
