@@ -25,12 +25,10 @@ NAME = "geopf"
 
 _COMPONENTS = ("geoplateforme", "granian", "litestar", "numpy", "rasterio", "rio-tiler")
 _INGEST_TIMEOUT_S = 900.0
-_EMPTY: dict[Kept, tuple[str, ...]] = {
-    "all": (),
-    "blocks": ("TILE_CACHE_BYTES",),
-    "nothing": ("TILE_CACHE_BYTES", "BLOCK_CACHE_BYTES"),
-}
-"""Caches made so small that they hold nothing."""
+_TILES, _BLOCKS = f"{PREFIX}TILE_CACHE_BYTES", f"{PREFIX}BLOCK_CACHE_BYTES"
+
+EMPTY: dict[Kept, dict[str, str]] = {"all": {}, "blocks": {_TILES: "1"}, "nothing": {_TILES: "1", _BLOCKS: "1"}}
+"""Settings that make caches so small that they hold nothing."""
 
 _RESAMPLINGS = ("bilinear", "nearest")
 
@@ -51,7 +49,7 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
 def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: Mapping[str, str] = {}) -> Server:
     """Start the platform as a user would, with the caches the race allows; from S3 an engine alone."""
     del sources
-    caches = {f"{PREFIX}{cache}": "1" for cache in _EMPTY[keeps]}
+    caches = EMPTY[keeps]
     if environment:
         return start_engine(home, {**caches, **environment, f"{PREFIX}STORAGE_URL": f"s3://{OBJECTS}"})
     port = free_port()
@@ -97,10 +95,15 @@ def start_engine(home: Path, environment: Mapping[str, str]) -> Server:
 def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
     """Return the address of a tile."""
     del sources
+    return f"http://{HOST}:{server.port}{path_of(request)}"
+
+
+def path_of(request: TileRequest) -> str:
+    """Return the path and query of a tile."""
     density = "@2x" if request.size == 512 else ""
     place = f"{request.tms}/{request.z}/{request.x}/{request.y}{density}.{request.extension}"
     style = f"?style={request.style}" if request.style else ""
-    return f"http://{HOST}:{server.port}/tiles/{_layer(request.source, request.resampling)}/{place}{style}"
+    return f"/tiles/{_layer(request.source, request.resampling)}/{place}{style}"
 
 
 def stop(server: Server) -> None:

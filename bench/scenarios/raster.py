@@ -4,8 +4,9 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench import drift, growth
 from bench.imagery import LAMBERT, MERCATOR, MOSAIC, prepare_imagery, tiles
-from bench.scenario import Race, Shows, Target, TileRequest
+from bench.scenario import Race, Shows, Target, TileRequest, Trial
 from bench.terrain import RAMP, RELIEF, prepare_relief, relief_tiles
 
 PEERS = ("titiler", "bare")
@@ -168,6 +169,11 @@ def races() -> tuple[Race, ...]:
             keeps="nothing",
         ),
     )
+
+
+def trials() -> tuple[Trial, ...]:
+    """Return the rows that are measured beside ours alone."""
+    return growth.trial(), drift.trial()
 
 
 def _warp(identifier: str, resampling: str, wanted: tuple[TileRequest, ...], target: Target, *, bound: float) -> Race:
