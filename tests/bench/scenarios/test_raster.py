@@ -5,7 +5,7 @@ import pytest
 from pyproj import Transformer
 
 from bench.imagery import LAMBERT, MERCATOR, MOSAIC, box_of
-from bench.scenarios.raster import races
+from bench.scenarios.raster import races, trials
 from bench.terrain import RELIEF, relief_box
 
 IDS = {race.id: race for race in races()}
@@ -17,6 +17,7 @@ def test_rows_have_the_agreed_identifiers():
         "warp-256-hot", "warp-256-hot-bilinear", "mosaic-16-cold", "mosaic-16-hot", "terrain-rgb", "hillshade", "ramp",
         "png-512",
     ]  # fmt: skip
+    assert [trial.id for trial in trials()] == ["layer-growth", "rss-drift"]
 
 
 def test_the_crops_lie_in_the_tile_of_level_14_around_the_place():
