@@ -59,15 +59,17 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
         south = min(top + level.block_height, member.row + level.height, end_row)
         if west >= east or north >= south:
             continue
-        if values is None:
-            shape = (*valid.shape, len(bands))
-            flat = block.values.dtype == np.uint8
-            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
         here = (slice(north - first_row, south - first_row), slice(west - first_col, east - first_col))
         there = (slice(north - top, south - top), slice(west - left, east - left))
         taken = block.values[there]
         if bands != tuple(range(taken.shape[2])):
             taken = taken[..., list(bands)]
+        if len(part.wanted) == 1 and block.valid is None and (west, north, east, south) == part.window:
+            return np.array(taken, order="C"), None  # a copy, as other parts may paint on it
+        if values is None:
+            shape = (*valid.shape, len(bands))
+            flat = block.values.dtype == np.uint8
+            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
         if values.dtype != np.uint8:
             if apart:
                 values[here] = taken
