@@ -145,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("scenario", metavar="SCENARIO", nargs="?", default="")
     bench.add_argument("--json", action="store_true", help="print one JSON document")
     bench.add_argument("--peers", help="comma-separated names; default: all of the scenario")
+    bench.add_argument("--only", metavar="ROW,...", help="comma-separated rows to measure; default: all")
     bench.set_defaults(run=_bench)
     return parser
 
@@ -257,10 +258,17 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise BadRequest(
             f"the bench needs {err.name}", "install the extra: pip install 'geoplateforme[bench]'"
         ) from err
-    peers = tuple(name.strip() for name in arguments.peers.split(",") if name.strip()) if arguments.peers else None
     return run_bench(
-        arguments.scenario, as_json=arguments.json, peers=peers, data=read_settings(CoreSettings).data.resolve()
+        arguments.scenario,
+        as_json=arguments.json,
+        peers=_listed(arguments.peers) if arguments.peers else None,
+        data=read_settings(CoreSettings).data.resolve(),
+        only=_listed(arguments.only or ""),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 if __name__ == "__main__":
