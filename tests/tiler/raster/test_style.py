@@ -174,3 +174,38 @@ def test_a_colour_of_a_ramp_becomes_another():
     told = ColourToAlpha(colour=(0, 0, 250), becomes=(9, 9, 9, 200), tolerance=5)
     picture = shown(Style(name="a", ramp=BLUE_RED, transparent=told), heights(10.0))
     assert picture[0].tolist() == [[9, 9, 9, 200]] * 3 + [[255, 0, 0, 128]] * 3
+
+
+def test_missing_pixels_of_a_relief_or_a_ramp_are_a_value_where_the_style_says():
+    steep = Ramp(stops=(Stop(0, 1, 2, 3), Stop(60, 4, 5, 6), Stop(200, 7, 8, 9, 10)), mode="interval")
+    style = Style(name="a", relief=Slope(), ramp=steep, missing=255)
+    picture = shown(style, heights(1.0, border=1, hole=True))
+    assert picture[2, 3].tolist() == [7, 8, 9, 10]
+    assert (picture[3:] == (1, 2, 3, 255)).all()
+    grey = Samples(photo(1).values, hole())
+    assert shown(Style(name="a", ramp=BLUE_RED, missing=50), grey, GREY)[1, 2].tolist() == [255, 0, 0, 128]
+
+
+def test_ground_is_no_steeper_than_the_style_says():
+    style = Style(name="a", relief=Slope(highest=30), rescale=(0, 255))
+    picture = shown(style, heights(1.0, border=1, hole=True))
+    assert picture[3, 3].tolist() == [30, 255]
+    assert picture[2, 3].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("style", [
+    Style(name="a", opacity=0.5),
+    Style(name="a", opacity=0.5, ramp=Ramp(stops=(Stop(0, 0, 0, 0), Stop(255, 255, 255, 255)))),
+])  # fmt: skip
+def test_opacity_is_a_share_of_every_alpha(style):
+    full = Style(name="b", ramp=style.ramp)
+    samples = photo(1, hole())
+    faded, whole = shown(style, samples, GREY), shown(full, samples, GREY)
+    assert (faded[..., 0] == whole[..., 0]).all()
+    assert (faded[..., -1] == np.rint(whole[..., -1] * 0.5)).all()
+    assert not prepare(style, GREY).plain
+
+
+def test_contours_fade_too():
+    style = Style(name="a", relief=Contours(interval=4, major_every=0), opacity=0.2)
+    assert shown(style, heights(1.0, 1))[0, :, 3].tolist() == [0, 0, 0, 51, 0, 0]
