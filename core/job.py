@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from core.layer import Bounds, Resampling, Source
+from core.style import Style
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     resampling: Resampling | None = None
     """Rasters only: how samples between pixels are found; None for what suits the data."""
+
+    styles: tuple[Style, ...] = ()
+    """Rasters only: how the layer is to be shown; files that lack a band of theirs are refused at once."""
 
     limits: Limits = Limits()
 

@@ -71,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=("nearest", "bilinear", "cubic", "average"),
         help="how raster values between pixels are found (default: nearest for classes, bilinear for the rest)",
     )
+    ingest.add_argument(
+        "--style",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="styles",
+        help="how a raster is shown: ROK4 JSON, SLD or our JSON; repeat it for more, the first is the default",
+    )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
     ingest.set_defaults(run=_ingest)
@@ -82,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     remove = commands.add_parser("remove", help="take a layer off and delete its data")
     remove.add_argument("name", metavar="LAYER")
     remove.set_defaults(run=_remove)
+
+    style = commands.add_parser("style", help="say how a published raster layer is shown")
+    style.add_argument("name", metavar="LAYER")
+    style.add_argument("files", nargs="*", metavar="FILE", help="ROK4 JSON, SLD or our JSON; the first is the default")
+    instead = style.add_mutually_exclusive_group()
+    instead.add_argument("--default", action="store_true", help="show it in the ways every layer of its sort has")
+    instead.add_argument("--list", action="store_true", help="list the styles it can be asked in")
+    style.set_defaults(run=_style)
 
     serve = commands.add_parser("serve", help="run the platform")
     demo = commands.add_parser("demo", help="make a synthetic territory, publish it and run the platform")
@@ -122,6 +138,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
         as_is=arguments.as_is,
         resampling=arguments.resampling,
         source_layer=arguments.layer,
+        styles=tuple(arguments.styles),
         replace=arguments.replace,
         as_json=arguments.json,
     )
@@ -137,6 +154,15 @@ def _remove(arguments: argparse.Namespace) -> int:
     from deploy.ingest import remove
 
     return remove(arguments.name)
+
+
+def _style(arguments: argparse.Namespace) -> int:
+    from deploy.style import list_styles, style_layer
+
+    files = tuple(arguments.files)
+    if bool(files) == (arguments.default or arguments.list):
+        raise BadRequest("geopf style takes either files, --default or --list", "see `geopf style --help`")
+    return list_styles(arguments.name) if arguments.list else style_layer(arguments.name, files)
 
 
 def _serve(_: argparse.Namespace) -> int:

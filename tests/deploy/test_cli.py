@@ -52,6 +52,7 @@ def test_an_ingest_hands_its_words_on(ingested):
         "source_layer": "routes",
         "as_is": False,
         "resampling": None,
+        "styles": (),
         "replace": True,
         "as_json": None,
     }

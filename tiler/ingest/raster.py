@@ -16,6 +16,7 @@ from core.layer import RasterSource
 from core.open_store import given_or_own
 from core.program import Emit
 from core.storage import ObjectInfo, ObjectStore
+from core.style_check import check_bands
 from tiler.ingest.raster_as_is import store_as_is
 from tiler.ingest.raster_grid import MERCATOR, RasterGrid, choose_grid
 from tiler.ingest.raster_input import GDAL_ERRORS, RasterInput, look_at, union_box
@@ -47,6 +48,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
         return store_as_is(spec, emit, store)
     inputs = tuple(look_at(path, spec.crs) for path in spec.inputs)
     profile, grid = choose_profile(inputs), choose_grid(inputs)
+    check_bands(spec.styles, shown=profile.bands, count=profile.count)
     for one in inputs:
         _tell(one, spec, emit)
     drawn, made = Path(spec.scratch) / "drawn.tif", Path(spec.scratch) / f"{spec.name}.tif"
@@ -63,6 +65,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
         source=RasterSource(
             href=key,
             bands=profile.bands,
+            band_count=profile.count,
             dtype=profile.dtype,
             nodata=profile.nodata,
             rescale=rescale,

@@ -15,6 +15,7 @@ from core.layer import RasterSource
 from core.open_store import given_or_own
 from core.program import Emit
 from core.storage import ObjectStore
+from core.style_check import check_bands
 from tiler.ingest.raster_grid import mercator_cell
 from tiler.ingest.raster_input import RasterInput, look_at, union_box
 from tiler.ingest.raster_view import find_rescale, find_sample
@@ -59,9 +60,10 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
     crs = spec.crs or directories[0].crs
     index_key = f"{spec.prefix}/{spec.name}.index.msgpack"
     index = b"" if len(keys) == 1 else msgspec.msgpack.encode(build_index(crs, keys, boxes))
-    size = asyncio.run(_store(store, spec, keys, index_key, index, emit))
     first = directories[0].levels[0]
     bands = (1, 2, 3) if first.bands - (first.alpha >= 0) >= 3 else (1,)
+    check_bands(spec.styles, shown=bands, count=first.bands)
+    size = asyncio.run(_store(store, spec, keys, index_key, index, emit))
     with rasterio.open(inputs[0].path) as dataset:
         sample = find_sample(dataset, CRS.from_wkt(inputs[0].crs))
         rescale = None if inputs[0].palette else find_rescale(dataset, bands)
@@ -71,6 +73,7 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
             href=keys[0] if len(keys) == 1 else index_key,
             files=len(keys),
             bands=bands,
+            band_count=first.bands,
             dtype=first.dtype,
             nodata=directories[0].nodata,
             rescale=rescale,
