@@ -8,6 +8,7 @@ from core.listing import LayerGuide
 from core.storage import ObjectReader
 from core.table import LayerTable
 from tiler.coverage import offered_sets
+from tiler.legends import Legends
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache
 from tiler.raster.engine import RasterEngine
@@ -26,15 +27,13 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
-    rasters = RasterEngine(
-        store,
-        pool,
-        headers=RasterHeaders(store, settings.header_cache_bytes),
-        blocks=BlockCache(store, pool, settings.block_cache_bytes),
-        indexes=MosaicIndexes(store, settings.header_cache_bytes),
-    )
+    headers = RasterHeaders(store, settings.header_cache_bytes)
+    indexes = MosaicIndexes(store, settings.header_cache_bytes)
+    blocks = BlockCache(store, pool, settings.block_cache_bytes)
+    rasters = RasterEngine(store, pool, headers=headers, blocks=blocks, indexes=indexes)
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(pool, cache, rasters, vectors, StyleBook()), ReadyAnswers(cache)), pool
+    renderer = Renderer(pool, cache, rasters, vectors, StyleBook())
+    return tiles_app(layers, renderer, Legends(pool, cache, headers, indexes), ReadyAnswers(cache)), pool
 
 
 GUIDE = LayerGuide(
