@@ -89,11 +89,6 @@ def bands_of(style: Style) -> tuple[int, ...]:
     return parse_expression(style.expression).bands if style.expression else tuple(sorted(set(style.bands)))
 
 
-def highest_band(styles: Iterable[Style]) -> int:
-    """Return the highest band that styles name, 0 when none names any."""
-    return max((max(bands_of(style), default=0) for style in styles), default=0)
-
-
 def check_bands(styles: Iterable[Style], *, shown: Sequence[int], count: int) -> None:
     """Check that a raster has what its styles take.
 

@@ -7,7 +7,7 @@ import { unionOf, type Layer } from "./layers";
 import { MapView } from "./map";
 import { Panel } from "./panel";
 import type { Shown, State } from "./state";
-import { styleNamed, stylesToSee } from "./styles";
+import { styleNamed } from "./styles";
 
 /** Most layers shown before anybody has chosen. */
 const SHOWN_AT_FIRST = 12;
@@ -106,7 +106,7 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
   /** Remember the style of a layer; the default, and one it has not, are not worth remembering. */
   function choose(layer: Layer, style: string | undefined): void {
     const found = styleNamed(layer, style);
-    if (found === undefined || found === stylesToSee(layer)[0]) styles.delete(layer.name);
+    if (found === undefined || found === layer.styles?.[0]) styles.delete(layer.name);
     else styles.set(layer.name, found.name);
   }
 

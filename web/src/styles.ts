@@ -17,7 +17,7 @@ export function stylesToSee(layer: Layer): StyleSummary[] {
   return (layer.styles ?? []).filter(({ lossless }) => !lossless);
 }
 
-/** The style of a name, else the default; undefined for a layer without styles. */
+/** The style of a name, else the first to see; undefined where there is none. */
 export function styleNamed(layer: Layer, name: string | undefined): StyleSummary | undefined {
   const styles = stylesToSee(layer);
   return styles.find((style) => style.name === name) ?? styles[0];

@@ -7,6 +7,7 @@ from core.errors import BadRequest
 from core.layer import RasterSource
 from core.style import (
     MAPBOX,
+    TERRARIUM,
     Aspect,
     ColourToAlpha,
     Contours,
@@ -209,3 +210,14 @@ def test_opacity_is_a_share_of_every_alpha(style):
 def test_contours_fade_too():
     style = Style(name="a", relief=Contours(interval=4, major_every=0), opacity=0.2)
     assert shown(style, heights(1.0, 1))[0, :, 3].tolist() == [0, 0, 0, 51, 0, 0]
+
+
+@pytest.mark.parametrize("style", [Style(name="mapbox", terrain=MAPBOX), Style(name="terrarium", terrain=TERRARIUM)])
+def test_the_published_formulas_give_the_heights_back(style):
+    samples = Samples(np.random.default_rng(3).uniform(-430, 8848, (SIDE, SIDE, 1)).astype(np.float32))
+    red, green, blue = np.moveaxis(shown(style, samples).astype(float), 2, 0)
+    if style.name == "mapbox":  # Mapbox Terrain-RGB v1, "Decode data"
+        back, step = -10_000 + (red * 256 * 256 + green * 256 + blue) * 0.1, 0.1
+    else:  # Tilezen Joerd, formats: Terrarium
+        back, step = (red * 256 + green + blue / 256) - 32_768, 1 / 256
+    assert np.abs(back - samples.values[..., 0]).max() <= step / 2 + 1e-6
