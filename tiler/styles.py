@@ -156,6 +156,12 @@ def nice_step(step: float) -> float:
 def style_summaries(layer: PublishedLayer) -> tuple[StyleSummary, ...]:
     """Return what is told of the styles of a layer."""
     return tuple(
-        StyleSummary(style.name, style.title or style.name, style.abstract, style.lossless)
+        StyleSummary(
+            name=style.name,
+            title=style.title or style.name,
+            abstract=style.abstract,
+            lossless=style.lossless,
+            legend=f"/tiles/{layer.name}/legend.svg?style={style.name}",
+        )
         for style in layer_styles(layer)
     )

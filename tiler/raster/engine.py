@@ -196,6 +196,19 @@ class RasterEngine:
         assert plan is None, "blocks pass as tiles only"
         return None, OUTSIDE
 
+    async def palette(self, source: RasterSource) -> bytes:
+        """Return red, green, blue of each value of a layer's most important file, empty without a palette.
+
+        Raises:
+            BadSource: A file is missing or damaged.
+            Unavailable: The store does not answer.
+        """
+        href = source.href
+        if source.files > 1:
+            index = await self._indexes.get(href)
+            href = index.prefix + index.tiers[0].name(0)
+        return (await self._headers.get(href)).tiff.levels[0].palette
+
     async def _find(self, source: RasterSource, grid: PixelGrid) -> Sequence[RasterHeader]:
         """Return the files that may have pixels in a grid, most important first."""
         if source.files == 1:
