@@ -4,10 +4,10 @@ import threading
 import time
 
 import pytest
-from distributed import LocalCluster
 
 from core.batch import BatchSettings, open_batch
 from core.errors import InputRefused, Unavailable
+from tests.servers.dask import running_cluster
 
 tries: dict[int, int] = {}
 running = threading.Semaphore(0)
@@ -99,10 +99,9 @@ def test_a_scheduler_that_does_not_answer_is_named():
 
 
 def test_the_workers_of_a_cluster_do_the_work():
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
-    ) as cluster:
-        settings = BatchSettings(dask_scheduler=cluster.scheduler_address)
-        with open_batch(settings) as batch:
-            assert sorted(batch.run(double, list(range(10)))) == [2 * number for number in range(10)]
-            assert next(batch.run(where, [1])) != threading.get_ident()
+    with running_cluster() as address, open_batch(BatchSettings(dask_scheduler=address)) as batch:
+        assert sorted(batch.run(double, list(range(100)))) == [2 * number for number in range(100)]
+        assert next(batch.run(where, [1])) != threading.get_ident()
+        with pytest.raises(InputRefused, match="seven"):
+            list(batch.run(refuse_seven, list(range(20))))
+        assert list(batch.run(answer_at_the_second_try, [1])) == [1]
