@@ -38,13 +38,16 @@ from control.stored_data.service import erase
 from control.stored_data.status import StoredDataStatus
 from control.stored_data.store import (
     complete_stored_data,
+    forget_unfinished,
     insert_stored_data,
+    list_unfinished,
     mark_deleted,
+    mark_unstable,
     prefix_of,
     read_status,
 )
 from core.errors import Conflict, GeoplateformeError, LayerNotFound, StoreFull, Unavailable
-from core.job import JobSpec, Limits, Notice, Result
+from core.job import JobSpec, Limits, Notice, RasterStorage, Result
 from core.layer import Kind, PublishedLayer, Resampling
 from core.naming import check_layer_name
 from core.settings import CoreSettings
@@ -87,6 +90,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     resampling: Resampling | None = None
     """Rasters only: how samples between pixels are found; None for what suits the data."""
 
+    storage: RasterStorage = RasterStorage()
+    """Rasters only: how pixels are stored that do not stay as they are."""
+
     replace: bool = False
     """Whether the data of an existing layer of this name may be replaced."""
 
@@ -122,7 +128,8 @@ async def deliver(
     check_layer_name(delivery.name)
     inputs = await asyncio.to_thread(check_inputs, tuple(Path(one) for one in delivery.inputs))
     async with connection(pool) as db:
-        _check_replaced(await find_named(db, delivery.name), delivery)
+        existing = await find_named(db, delivery.name)
+        _check_replaced(existing, delivery)
         await ensure_defaults(db)
         datastore = await default_datastore(db)
     await asyncio.to_thread(check_room, inputs, core.data)
@@ -131,9 +138,20 @@ async def deliver(
     await claim.take()
     try:
         async with connection(pool) as db:
-            await insert_stored_data(db, stored_data, datastore=datastore, name=delivery.name, kind=delivery.kind)
+            reuse = await list_unfinished(db, datastore, delivery.name)
+            if existing is not None:
+                reuse = (prefix_of(existing.stored_data), *reuse)
+            await insert_stored_data(
+                db,
+                stored_data,
+                datastore=datastore,
+                name=delivery.name,
+                kind=delivery.kind,
+                as_is=delivery.as_is,
+            )
+        spec = _spec(core.data, control.job_limits, delivery, inputs, stored_data, reuse)
         try:
-            result = await _make(core.data, control.job_limits, delivery, inputs, stored_data, on_event, programs)
+            result = await _make(core.data, spec, stored_data, on_event, programs)
             layer = await _commit(pool, datastore, stored_data, delivery, result)
         except BaseException:
             await _give_up(pool, store, core.data, stored_data)
@@ -160,30 +178,35 @@ def _check_replaced(existing: NamedConfiguration | None, delivery: Delivery) -> 
         )
 
 
-async def _make(
+def _spec(
     data: Path,
     limits: Limits,
     delivery: Delivery,
     inputs: tuple[Path, ...],
     stored_data: UUID,
-    on_event: OnEvent,
-    programs: dict[Kind, str],
-) -> Result:
-    """Run the job program in a folder of its own, which is gone afterwards."""
-    scratch = scratch_folder(data) / str(stored_data)
-    scratch.mkdir(parents=True, mode=0o700)
-    spec = JobSpec(
+    reuse: tuple[str, ...],
+) -> JobSpec:
+    """Return what the job program is told."""
+    return JobSpec(
         kind=delivery.kind,
         name=delivery.name,
         inputs=tuple(str(path) for path in inputs),
         prefix=prefix_of(stored_data),
-        scratch=str(scratch),
+        scratch=str(scratch_folder(data) / str(stored_data)),
         crs=delivery.crs,
         source_layer=delivery.source_layer,
         as_is=delivery.as_is,
         resampling=delivery.resampling,
+        storage=delivery.storage,
+        reuse=reuse,
         limits=limits,
     )
+
+
+async def _make(data: Path, spec: JobSpec, stored_data: UUID, on_event: OnEvent, programs: dict[Kind, str]) -> Result:
+    """Run the job program in a folder of its own, which is gone afterwards."""
+    scratch = Path(spec.scratch)
+    scratch.mkdir(parents=True, mode=0o700)
     result = await run_job(spec, on_event, log=job_log(data, stored_data), programs=programs)
     await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
     return result
@@ -223,6 +246,7 @@ async def _commit_once(
         else:
             await update_configuration(db, existing.id, stored_data, title, delivery.abstract)
             await mark_deleted(db, existing.stored_data)
+        await forget_unfinished(db, datastore, delivery.name)
         await bump_revision(db)
     elif await read_status(db, stored_data) is not StoredDataStatus.GENERATED:  # else an earlier try went through
         raise Conflict(f"the delivery of {delivery.name} was given up while the database was away", "deliver it again")
@@ -231,10 +255,15 @@ async def _commit_once(
 
 
 async def _give_up(pool: Pool, store: ObjectStore, data: Path, stored_data: UUID) -> None:
-    """Remove what was made so far; what cannot be removed now is left to `control.reap`."""
+    """Keep what was made so far for the next delivery of the name, or remove it where that has no use for it.
+
+    What cannot be removed now is left to `control.reap`.
+    """
     try:
+        kept = await _has_objects(store, stored_data)
         async with connection(pool) as db:
-            unfinished = await mark_deleted(db, stored_data, unfinished=True)
+            kept = kept and await mark_unstable(db, stored_data)
+            unfinished = not kept and await mark_deleted(db, stored_data, unfinished=True)
         if unfinished:
             await erase(pool, store, stored_data, data)
     except GeoplateformeError as err:
@@ -242,6 +271,12 @@ async def _give_up(pool: Pool, store: ObjectStore, data: Path, stored_data: UUID
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(scratch_folder(data) / str(stored_data))
+
+
+async def _has_objects(store: ObjectStore, stored_data: UUID) -> bool:
+    async for _ in store.list(f"{prefix_of(stored_data)}/"):
+        return True
+    return False
 
 
 async def list_layers(pool: Pool) -> tuple[PublishedLayer, ...]:

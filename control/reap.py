@@ -10,8 +10,18 @@ from control.db.pool import CONNECT_S, Pool, connection
 from control.settings import scratch_folder
 from control.stored_data.claim import data_key
 from control.stored_data.service import erase
-from control.stored_data.store import keep_generating, list_deleted, list_generating, mark_deleted
+from control.stored_data.store import (
+    forget_stale,
+    keep_generating,
+    list_deleted,
+    list_generating,
+    mark_deleted,
+    mark_unstable,
+)
 from core.storage import ObjectStore
+
+KEEP_S = 24 * 3600.0
+"""How long what was made of a delivery that was cut off waits for the next one of its name."""
 
 GRACE_S = 60.0
 """Age from which the objects of removed data go: requests that were running have ended."""
@@ -31,6 +41,7 @@ async def reap(
     *,
     grace_s: float = GRACE_S,
     return_s: float = RETURN_S,
+    keep_s: float = KEEP_S,
 ) -> int:
     """Remove what nobody owns any more, and return how many stored data were removed.
 
@@ -42,12 +53,14 @@ async def reap(
         data: The platform's data folder.
         grace_s: Age from which the objects of removed data go.
         return_s: How long owners have to find a restarted database again.
+        keep_s: How long what was made of a delivery that was cut off waits for the next one.
 
     Raises:
         Unavailable: The database or the store does not answer.
     """
     async with connection(pool) as db:
         generating = await list_generating(db, grace_s=return_s)
+        await forget_stale(db, age_s=keep_s, grace_s=grace_s)
         removable = await list_deleted(db, age_s=grace_s)
     removable += [one for one in generating if await _give_up_if_left(pool, one)]
     for stored_data in removable:
@@ -58,10 +71,15 @@ async def reap(
 
 
 async def _give_up_if_left(pool: Pool, stored_data: UUID) -> bool:
-    """Mark stored data DELETED if the lock of their owner is free; the pool frees ours with the connection."""
+    """Give stored data up if the lock of their owner is free; the pool frees ours with the connection.
+
+    Return whether they may be removed: what a later delivery can use is kept for it.
+    """
     async with connection(pool) as db:
         free: bool = await db.fetchval(_TRY, data_key(stored_data), timeout=CONNECT_S)
-        return free and await mark_deleted(db, stored_data, unfinished=True)
+        return (
+            free and not await mark_unstable(db, stored_data) and await mark_deleted(db, stored_data, unfinished=True)
+        )
 
 
 async def _sweep_scratch(pool: Pool, scratch: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from core.errors import ObjectNotFound, PreconditionFailed, RangeNotSatisfiable, StoreFull, Unavailable
 from core.storage import ObjectInfo, StoredObject, check_key
@@ -87,6 +88,11 @@ class DirectoryStore:
         """Store a copy of a local file under `key`."""
         return await asyncio.to_thread(self._copy, key, self._path(key), path)
 
+    async def copy(self, key: str, target: str) -> ObjectInfo:
+        """Store the content of `key` under `target` as well: one file under two names, as objects never change."""
+        with self._open(key):  # says what is wrong when it is not there
+            return await asyncio.to_thread(self._link, self._path(key), target)
+
     async def delete(self, key: str) -> None:
         """Remove an object and the folders it leaves empty."""
         path = self._path(key)
@@ -141,6 +147,21 @@ class DirectoryStore:
     def _copy(self, key: str, target: Path, path: Path) -> ObjectInfo:
         with path.open("rb"):  # opened before, so that a source that cannot be read is not taken for a store that fails
             return self._write(key, target, lambda made: shutil.copyfile(path, made))
+
+    def _link(self, source: Path, target: str) -> ObjectInfo:
+        path = self._path(target)
+        aside = self._incoming / f"{uuid4().hex}.link"
+        try:
+            aside.hardlink_to(source)
+        except OSError:  # a file system without second names, or no more of them
+            return self._copy(target, path, source)
+        try:
+            _move(aside, path)
+            return _info(target, path.stat())
+        except OSError as err:
+            raise _write_error(target, err) from err
+        finally:
+            aside.unlink(missing_ok=True)  # a move onto a name of the same file leaves both
 
     def _write(self, key: str, target: Path, fill: Callable[[Path], object]) -> ObjectInfo:
         """Fill a file aside, make it durable and move it into place."""

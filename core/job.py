@@ -23,6 +23,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Time from start to end, seconds; kept by the parent."""
 
 
+Encoding = Literal["jpeg", "webp", "lerc", "zstd", "deflate"]
+"""How blocks of pixels are compressed."""
+
+
+class RasterStorage(msgspec.Struct, frozen=True, kw_only=True):
+    """How the pixels of a raster layer are stored."""
+
+    tile_matrix_sets: tuple[str, ...] = ("PM",)
+    """Identifiers of the sets whose tiles are stored; the first answers for every other."""
+
+    encoding: Encoding | None = None
+    """None for what suits the data."""
+
+    quality: int = 90
+    """Of JPEG and WebP, 1 to 100."""
+
+    max_error: float | None = None
+    """How far a stored value may be off, units of the samples; None for what suits the data, 0 for nothing."""
+
+
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a job program has to do."""
 
@@ -52,6 +72,12 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     resampling: Resampling | None = None
     """Rasters only: how samples between pixels are found; None for what suits the data."""
+
+    storage: RasterStorage = RasterStorage()
+    """Rasters only: how pixels are stored that do not stay as they are."""
+
+    reuse: tuple[str, ...] = ()
+    """Prefixes of earlier jobs for the same layer, whose objects may be copied where they are what would be made."""
 
     limits: Limits = Limits()
 

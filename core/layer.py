@@ -12,6 +12,22 @@ Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
 
 
+class Pyramid(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The pixels of a layer, stored on the tiles of one tile matrix set."""
+
+    tms: str
+    """Identifier of the set."""
+
+    crs: str
+    """Its CRS."""
+
+    href: str
+    """Object key, as `RasterSource.href`."""
+
+    files: int
+    """Number of files, as `RasterSource.files`."""
+
+
 class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="raster"):
     """One or more Cloud-Optimized GeoTIFFs on the object store."""
 
@@ -44,6 +60,18 @@ class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ras
 
     max_zoom: int = 21
     """WebMercatorQuad level of the full resolution."""
+
+    pyramids: tuple[Pyramid, ...] = ()
+    """Where the pixels are stored on tiles, `href` among them; empty for files that are as the producer made them."""
+
+    def on(self, tms: str, crs: str) -> "RasterSource":
+        """Return the source to take for tiles of a set: that of the very set, else of its CRS, else this one."""
+        if len(self.pyramids) < 2:
+            return self
+        same = [one for one in self.pyramids if one.tms == tms] or [one for one in self.pyramids if one.crs == crs]
+        if not same:
+            return self
+        return msgspec.structs.replace(self, href=same[0].href, files=same[0].files, crs=same[0].crs)
 
 
 class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vector"):

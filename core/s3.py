@@ -100,6 +100,12 @@ class S3Store:
             return await self.put(key, await asyncio.to_thread(path.read_bytes))
         return await self._stored(key, size, await upload_parts(self._client, self._bucket, full, path))
 
+    async def copy(self, key: str, target: str) -> ObjectInfo:
+        """Store the content of `key` under `target` as well, within the server."""
+        source = {"Bucket": self._bucket, "Key": self._full(key)}
+        await self._client.call("copy_object", Bucket=self._bucket, Key=self._full(target), CopySource=source)
+        return await self.head(target)
+
     async def delete(self, key: str) -> None:
         """Remove an object; one that does not exist is no error."""
         with contextlib.suppress(ObjectNotFound):

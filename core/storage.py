@@ -99,6 +99,18 @@ class ObjectWriter(Protocol):
         """
         ...
 
+    async def copy(self, key: str, target: str) -> ObjectInfo:
+        """Store the content of `key` under `target` as well; the bytes do not pass through this program.
+
+        Objects of at most 5 GB: more S3 does not copy in one request.
+
+        Raises:
+            ObjectNotFound: Nothing is stored under `key`.
+            StoreFull: There is no room for it.
+            Unavailable: The store does not answer.
+        """
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove an object; one that does not exist is no error.
 

@@ -71,6 +71,23 @@ def _parser() -> argparse.ArgumentParser:
         choices=("nearest", "bilinear", "cubic", "average"),
         help="how raster values between pixels are found (default: nearest for classes, bilinear for the rest)",
     )
+    ingest.add_argument(
+        "--tms",
+        action="append",
+        metavar="SET",
+        help="tile matrix set whose tiles are stored, repeatable; the first answers for all others (default: PM)",
+    )
+    ingest.add_argument(
+        "--encoding",
+        choices=("jpeg", "webp", "lerc", "zstd", "deflate"),
+        help="how pixels are compressed (default: jpeg for imagery, lerc for measures, deflate or zstd for the rest)",
+    )
+    ingest.add_argument("--quality", type=int, help="of jpeg and webp, 1 to 100 (default: 90)")
+    ingest.add_argument(
+        "--max-error",
+        type=float,
+        help="how far a measure may be off, in its own units (default: 0.01 where values span 10 or more, else 0)",
+    )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
     ingest.set_defaults(run=_ingest)
@@ -110,8 +127,16 @@ def _port(text: str) -> int:
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
+    from core.job import RasterStorage
     from deploy.ingest import ingest_files
 
+    given = {
+        "tile_matrix_sets": tuple(arguments.tms) if arguments.tms else None,
+        "encoding": arguments.encoding,
+        "quality": arguments.quality,
+        "max_error": arguments.max_error,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
     return ingest_files(
         kind=arguments.kind,
         name=arguments.name,
@@ -121,6 +146,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
         crs=arguments.crs,
         as_is=arguments.as_is,
         resampling=arguments.resampling,
+        storage=RasterStorage(**given) if given else None,
         source_layer=arguments.layer,
         replace=arguments.replace,
         as_json=arguments.json,

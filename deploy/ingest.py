@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import math
 import signal
 from pathlib import Path
 from typing import Literal
 
 from control.delivery import Delivery, deliver, list_layers, remove_layer
 from core.errors import BadRequest, InputRefused
+from core.job import RasterStorage
 from core.layer import PublishedLayer, Resampling, kind_of
 from core.naming import check_layer_name
 from deploy.platform import open_platform
@@ -25,6 +27,7 @@ def ingest_files(
     source_layer: str = "",
     as_is: bool = False,
     resampling: Resampling | None = None,
+    storage: RasterStorage | None = None,
     replace: bool = False,
     as_json: bool | None = None,
 ) -> int:
@@ -39,6 +42,8 @@ def ingest_files(
     if (as_is or resampling) and kind != "raster":
         option = "--as-is" if as_is else "--resampling"
         raise BadRequest(f"{option} is for rasters, not for {kind}", "leave it out")
+    if storage is not None:
+        _check_storage(storage, kind, as_is=as_is)
     for file in files:
         if not Path(file).exists():
             raise InputRefused(f"{file} does not exist", "give the path of a file")
@@ -52,12 +57,23 @@ def ingest_files(
         source_layer=source_layer,
         as_is=as_is,
         resampling=resampling,
+        storage=storage or RasterStorage(),
         replace=replace,
     )
     with ProgressReport(name, as_json=as_json) as report:
         layer = asyncio.run(_deliver(delivery, report))
         report.published(layer)
     return 0
+
+
+def _check_storage(storage: RasterStorage, kind: str, *, as_is: bool) -> None:
+    if kind != "raster" or as_is:
+        what = "files that stay as they are" if kind == "raster" else kind
+        raise BadRequest(f"--tms, --encoding, --quality and --max-error are not for {what}", "leave them out")
+    if not 1 <= storage.quality <= 100:
+        raise BadRequest(f"--quality {storage.quality} cannot be used", "give 1 to 100")
+    if storage.max_error is not None and not (0 <= storage.max_error < math.inf):
+        raise BadRequest(f"--max-error {storage.max_error} cannot be used", "give 0 or more, in units of the values")
 
 
 async def _deliver(delivery: Delivery, report: ProgressReport) -> PublishedLayer:

@@ -47,6 +47,11 @@ class MemoryStore:
     async def put_file(self, key, path):
         return await self.put(key, Path(path).read_bytes())
 
+    async def copy(self, key, target):
+        check_key(target)
+        self.objects[target] = self._read("copy", key)
+        return self._info(target, self.objects[target])
+
     async def delete(self, key):
         check_key(key)
         self._called("delete", key)

@@ -14,12 +14,16 @@ from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import Stages
-from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
+from tiler.raster.data import DATA_TYPES
+from tiler.raster.encode import LOSSLESS, PICTURE_TYPES, SEEDED_TYPES
 from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
-from tiler.styles import StyleBook, style_of
+from tiler.styles import StyleBook, data_style_of, style_of
 from tiler.vector import tile as vector_tile
 from tiler.vector.source import VectorSources
+
+RASTER_TYPES = PICTURE_TYPES | DATA_TYPES
+"""Media types of raster tiles by extension, pictures first."""
 
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
@@ -90,19 +94,17 @@ def address(
         BadRequest: No tile has this format.
         NotAcceptable: The layer, or the style, has no tiles in this format.
     """
-    types = PICTURE_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
+    types = RASTER_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
     if not isinstance(layer.source, RasterSource | VectorSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     media_type = types.get(extension)
-    if extension not in PICTURE_TYPES and extension not in VECTOR_TYPES:
+    if extension not in RASTER_TYPES and extension not in VECTOR_TYPES and extension not in SEEDED_TYPES:
         raise BadRequest(f".{extension[:20]} is not a tile format", f"use .{' or .'.join(types)}")
+    if media_type is None and extension in SEEDED_TYPES and types is RASTER_TYPES:
+        raise NotAcceptable(f"{layer.name} gives .{extension} in seeded archives alone", "use .webp")
     if media_type is None:
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
-    style = style_of(layer, style_name) if style_name or isinstance(layer.source, RasterSource) else None
-    if style is not None and style.lossless and extension not in LOSSLESS:
-        raise NotAcceptable(
-            f".{extension[:20]} would spoil the values of style {style.name}", f"use .{' or .'.join(sorted(LOSSLESS))}"
-        )
+    style = _style(layer, style_name, extension)
     tms = tile_matrix_set(tms_id)
     matrix = tile_matrix(tms, z)
     row_text, at, density = y.partition("@")
@@ -111,6 +113,18 @@ def address(
     col, row = _index(x), _index(row_text)
     tile_bounds(matrix, col, row)
     return TileAddress(layer, tms, matrix, col, row, extension, media_type, 2 if at else 1, style)
+
+
+def _style(layer: PublishedLayer, name: str, extension: str) -> Style | None:
+    """Return the style of a tile, None for a vector tile without one."""
+    if extension in DATA_TYPES:
+        return data_style_of(layer, name)
+    style = style_of(layer, name) if name or isinstance(layer.source, RasterSource) else None
+    if style is not None and style.lossless and extension not in LOSSLESS:
+        raise NotAcceptable(
+            f".{extension[:20]} would spoil the values of style {style.name}", f"use .{' or .'.join(sorted(LOSSLESS))}"
+        )
+    return style
 
 
 class Renderer:
@@ -164,6 +178,7 @@ class Renderer:
             side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
             grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
             prepared = self._styles.get(wanted.layer, wanted.style or style_of(wanted.layer))
+            source = source.on(wanted.tms.id, wanted.tms.crs)
             return await self._rasters.tile(source, prepared, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)
         vectors = await self._vectors.get(source)

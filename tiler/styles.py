@@ -2,7 +2,7 @@
 
 import math
 
-from core.errors import StyleNotFound
+from core.errors import NotAcceptable, StyleNotFound
 from core.layer import PublishedLayer, RasterSource
 from core.listing import StyleSummary
 from core.style import (
@@ -24,6 +24,7 @@ MAX_PREPARED = 4096
 """Styles kept ready to be drawn."""
 
 _PLAIN = Style(name=DEFAULT, title="As stored")
+_STORED = Style(name="", title="As stored")
 _LINES = 20
 """About how many contours lie between the lowest and the highest height."""
 
@@ -74,6 +75,32 @@ def style_of(layer: PublishedLayer, name: str = "") -> Style:
         offered = ", ".join(style.name for style in styles) or "none"
         raise StyleNotFound(f"{layer.name} has no style {name[:80]!r}", f"its styles: {offered}")
     return found
+
+
+def data_style_of(layer: PublishedLayer, name: str = "") -> Style:
+    """Return the style in which values of a raster layer are given, rather than colours.
+
+    Its bands, its expression or its relief are given; the colours of a relief are left
+    out. Without a name it is the stored samples, whatever the layer's first style shows.
+
+    Args:
+        layer: The layer.
+        name: Name of the style; empty or `default` for the stored samples.
+
+    Raises:
+        NotAcceptable: The style shows colours.
+        StyleNotFound: The layer has no such style.
+    """
+    if name in {"", DEFAULT}:
+        return _STORED
+    style = style_of(layer, name)
+    relief = style.relief is not None and not isinstance(style.relief, Contours)
+    if not relief and (style.relief or style.ramp or style.rescale or style.terrain or style.transparent):
+        raise NotAcceptable(
+            f"style {style.name} of {layer.name} shows colours, not values",
+            "leave style out for the stored samples, or ask for .png or .webp",
+        )
+    return style
 
 
 def is_surface(source: RasterSource) -> bool:

@@ -9,8 +9,14 @@ from control.stored_data.status import StoredDataStatus, before
 from core.job import Result
 from core.layer import Kind
 
-TYPES: dict[Kind, str] = {"raster": "COG", "vector": "GEOPARQUET", "points": "PYRAMID-3D-COPC"}
+TYPES: dict[Kind, str] = {"raster": "PYRAMID-COG", "vector": "GEOPARQUET", "points": "PYRAMID-3D-COPC"}
 """Type of the stored data a delivery makes. The last is the entrepôt's; it has none for the first two."""
+
+AS_IS = "COG"
+"""Type of rasters that stay as the producer made them."""
+
+RESUMABLE = ("PYRAMID-COG",)
+"""Types whose objects are named by what they are made of: a later delivery finds those of one that was cut off."""
 
 _INSERT = """
     INSERT INTO stored_data (id, datastore, name, type, status, prefix)
@@ -42,6 +48,27 @@ _SELECT_GENERATING = """
     WHERE status = 'GENERATING'
         AND (creation > pg_postmaster_start_time() OR pg_postmaster_start_time() < now() - $1 * interval '1 second')
 """
+_MARK_UNSTABLE = """
+    UPDATE stored_data
+    SET status = 'UNSTABLE', last_change = now()
+    WHERE id = $1 AND type = ANY ($2) AND status = 'GENERATING'
+"""
+_SELECT_UNFINISHED = """
+    SELECT prefix
+    FROM stored_data
+    WHERE datastore = $1 AND name = $2 AND type = ANY ($3) AND status IN ('GENERATING', 'UNSTABLE')
+    ORDER BY creation
+"""
+_FORGET_UNFINISHED = """
+    UPDATE stored_data
+    SET status = 'DELETED', last_change = now()
+    WHERE datastore = $1 AND name = $2 AND status = 'UNSTABLE'
+"""
+_FORGET_STALE = """
+    UPDATE stored_data
+    SET status = 'DELETED', last_change = now() - $2 * interval '1 second'
+    WHERE status = 'UNSTABLE' AND last_change <= now() - $1 * interval '1 second'
+"""
 _SELECT_DELETED = """
     SELECT id
     FROM stored_data
@@ -59,9 +86,11 @@ def prefix_of(stored_data: UUID) -> str:
     return f"stored-data/{stored_data}"
 
 
-async def insert_stored_data(db: Connection, stored_data: UUID, *, datastore: UUID, name: str, kind: Kind) -> None:
+async def insert_stored_data(
+    db: Connection, stored_data: UUID, *, datastore: UUID, name: str, kind: Kind, as_is: bool = False
+) -> None:
     """Add stored data whose objects are about to be made."""
-    await db.execute(_INSERT, stored_data, datastore, name, TYPES[kind], prefix_of(stored_data))
+    await db.execute(_INSERT, stored_data, datastore, name, AS_IS if as_is else TYPES[kind], prefix_of(stored_data))
 
 
 async def complete_stored_data(db: Connection, stored_data: UUID, result: Result) -> bool:
@@ -87,6 +116,27 @@ async def mark_deleted(db: Connection, stored_data: UUID, *, unfinished: bool = 
     status = StoredDataStatus.DELETED
     steps = [StoredDataStatus.GENERATING.value] if unfinished else before(status)
     return bool(await db.execute(_MARK_DELETED, stored_data, steps) == "UPDATE 1")
+
+
+async def mark_unstable(db: Connection, stored_data: UUID) -> bool:
+    """Keep what was made of stored data for a later delivery; return whether this call did it and it can be used."""
+    return bool(await db.execute(_MARK_UNSTABLE, stored_data, RESUMABLE) == "UPDATE 1")
+
+
+async def list_unfinished(db: Connection, datastore: UUID, name: str) -> tuple[str, ...]:
+    """List the prefixes of what earlier deliveries of a name left, oldest first; the caller holds the name's claim."""
+    rows = await db.fetch(_SELECT_UNFINISHED, datastore, name, RESUMABLE)
+    return tuple(row["prefix"] for row in rows)
+
+
+async def forget_unfinished(db: Connection, datastore: UUID, name: str) -> None:
+    """Give up what earlier deliveries of a name left."""
+    await db.execute(_FORGET_UNFINISHED, datastore, name)
+
+
+async def forget_stale(db: Connection, *, age_s: float, grace_s: float) -> None:
+    """Give up what no later delivery came for within `age_s` seconds; nobody reads it, so no `grace_s` is waited."""
+    await db.execute(_FORGET_STALE, age_s, grace_s)
 
 
 async def delete_stored_data(db: Connection, stored_data: UUID) -> None:

@@ -25,9 +25,9 @@ class Desk:
         self.input = folder / "input.txt"
         self.seen = []
 
-    async def deliver(self, behaviour="result", *, name="ortho", kind="raster", store=None, **options):
+    async def deliver(self, behaviour="result", *, name="ortho", kind="raster", store=None, as_is=True, **options):
         self.input.write_text(behaviour)
-        delivery = Delivery(kind=kind, name=name, inputs=(str(self.input),), **options)
+        delivery = Delivery(kind=kind, name=name, inputs=(str(self.input),), as_is=as_is, **options)
         return await deliver(
             self.pool, store or self.store, self.core, ControlSettings(), delivery, self.seen.append, programs=FAKE
         )

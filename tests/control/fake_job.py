@@ -31,6 +31,8 @@ def work(spec, emit):
     print("a line that a library prints", flush=True)
     key = f"{spec.prefix}/tile.tif"
     asyncio.run(keep(key, b"some data"))
+    if behaviour == "tell":
+        emit(Notice(" ".join(spec.reuse)))
     if behaviour == "refuse":
         raise BadSource("page 3 of the file is missing", "copy it again")
     if behaviour == "sleep":

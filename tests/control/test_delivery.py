@@ -161,3 +161,36 @@ async def test_a_delivery_given_up_while_the_database_was_away_says_so(desk, tmp
 
 def test_the_job_programs_are_the_engines_own():
     assert all((ROOT / module.replace(".", os.sep) / "__main__.py").exists() for module in PROGRAMS.values())
+
+
+async def test_what_was_made_of_a_raster_that_is_refused_waits_for_the_next_delivery_of_its_name(desk):
+    with pytest.raises(InputRefused):
+        await desk.deliver("refuse", as_is=False)
+    left = desk.objects()
+    assert (len(left), await desk.rows(), desk.scratch()) == (1, ["UNSTABLE"], [])
+    await desk.deliver("tell", name="other", as_is=False)
+    assert desk.seen[-1] == Notice("")
+    await desk.deliver("tell", as_is=False)
+    assert desk.seen[-1] == Notice(left[0].rpartition("/")[0])
+    assert sorted(await desk.rows()) == ["DELETED", "GENERATED", "GENERATED"]
+    await reap(desk.pool, desk.store, desk.core.data, grace_s=0)
+    assert left[0] not in desk.objects()
+    assert await desk.rows() == ["GENERATED", "GENERATED"]
+
+
+async def test_what_was_made_of_a_raster_that_is_cancelled_is_kept_for_a_day_and_no_longer(desk, tmp_path):
+    task = asyncio.create_task(desk.deliver(f"sleep {tmp_path / 'pid'}", as_is=False))
+    await until((tmp_path / "pid").exists)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await reap(desk.pool, desk.store, desk.core.data)
+    assert (len(desk.objects()), await desk.rows()) == (1, ["UNSTABLE"])
+    await reap(desk.pool, desk.store, desk.core.data, keep_s=0)
+    await desk.assert_nothing_left()
+
+
+async def test_a_replacement_may_take_over_what_the_layer_has(desk):
+    old = await desk.deliver(as_is=False)
+    await desk.deliver("tell", as_is=False, replace=True)
+    assert desk.seen[-1] == Notice(old.source.href.rpartition("/")[0])

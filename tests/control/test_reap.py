@@ -25,7 +25,7 @@ async def test_what_a_killed_owner_left_is_removed_and_what_a_living_one_makes_i
         "from core.settings import CoreSettings, read_settings\n"
         "async def main():\n"
         "    core = read_settings(CoreSettings)\n"
-        "    delivery = Delivery(kind='raster', name='killed', inputs=(sys.argv[1],))\n"
+        "    delivery = Delivery(kind='raster', name='killed', as_is=True, inputs=(sys.argv[1],))\n"
         "    async with open_pool(sys.argv[2]) as pool:\n"
         "        await deliver(pool, open_store(core), core, ControlSettings(), delivery, print,\n"
         "            programs={'raster': 'tests.control.fake_job'})\n"

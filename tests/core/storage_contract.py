@@ -122,6 +122,21 @@ class ObjectStoreContract:
             with pytest.raises(ObjectNotFound):
                 await call
 
+    async def test_a_copy_is_an_object_of_its_own(self, store):
+        await store.put("old/é.tif", b"content")
+        made = await store.copy("old/é.tif", "new/deep/é.tif")
+        assert made == await store.head("new/deep/é.tif")
+        await store.copy("old/é.tif", "new/deep/é.tif")
+        await store.put("old/é.tif", b"other")
+        await store.delete("old/é.tif")
+        assert (await store.get("new/deep/é.tif")).data == b"content"
+        assert await keys(store) == ["new/deep/é.tif"]
+
+    async def test_what_is_missing_cannot_be_copied(self, store):
+        with pytest.raises(ObjectNotFound):
+            await store.copy("absent", "target")
+        assert await keys(store) == []
+
     async def test_deleting_twice_is_no_error(self, store):
         await store.put("a/b/c", b"x")
         await store.delete("a/b/c")

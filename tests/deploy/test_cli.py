@@ -4,6 +4,7 @@ import pytest
 
 from core import settings
 from core.errors import Conflict
+from core.job import RasterStorage
 from deploy import cli
 
 
@@ -52,9 +53,35 @@ def test_an_ingest_hands_its_words_on(ingested):
         "source_layer": "routes",
         "as_is": False,
         "resampling": None,
+        "storage": None,
         "replace": True,
         "as_json": None,
     }
+
+
+def test_how_a_raster_is_stored_is_handed_on(ingested):
+    words = ["--tms", "PM", "--tms", "2154_10cm", "--encoding", "webp", "--quality", "80", "--max-error", "0"]
+    assert cli.main(["ingest", "raster", "a.tif", "--name", "x", *words]) == 0
+    assert ingested["storage"] == RasterStorage(
+        tile_matrix_sets=("PM", "2154_10cm"), encoding="webp", quality=80, max_error=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "named"),
+    [
+        ("vector", ["--tms", "PM"], "vector"),
+        ("raster", ["--as-is", "--encoding", "zstd"], "as they are"),
+        ("raster", ["--quality", "0"], "--quality 0"),
+        ("raster", ["--max-error", "-1"], "--max-error -1"),
+        ("raster", ["--max-error", "inf"], "--max-error inf"),
+    ],
+)
+def test_a_way_of_storing_that_makes_no_sense_is_refused(kind, words, named, capsys, tmp_path):
+    file = tmp_path / "a.tif"
+    file.touch()
+    assert cli.main(["ingest", kind, str(file), "--name", "x", *words]) == 1
+    assert named in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

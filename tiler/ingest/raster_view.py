@@ -28,10 +28,8 @@ def find_sample(dataset: DatasetReader, crs: CRS) -> tuple[float, float]:
     """
     _, valid, factor = small_view(dataset, (1,))
     rows, cols = np.nonzero(valid)
-    if rows.size == 0:
-        raise InputRefused("every pixel is missing", "check the nodata value and the mask of the files")
-    nearest = np.argmin((rows - rows.mean()) ** 2 + (cols - cols.mean()) ** 2)
-    x, y = dataset.transform @ ((cols[nearest] + 0.5) * factor, (rows[nearest] + 0.5) * factor)
+    row, col = nearest_valid(valid, rows.mean() if rows.size else 0, cols.mean() if cols.size else 0)
+    x, y = dataset.transform @ ((col + 0.5) * factor, (row + 0.5) * factor)
     (lon,), (lat,) = transform(crs, CRS.from_epsg(4326), [x], [y])
     return lon, lat
 
@@ -42,7 +40,30 @@ def find_rescale(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[float,
     if len(bands) >= 3 and dtype == "uint8":
         return None
     samples, valid, _ = small_view(dataset, bands)
-    values = samples[:, valid].astype(np.float64)
+    return limits_of(samples[:, valid].ravel(), dtype)
+
+
+def nearest_valid(valid: NDArray[np.bool_], row: float, col: float) -> tuple[int, int]:
+    """Return row and column of the valid pixel nearest to a place.
+
+    Raises:
+        InputRefused: No pixel is valid.
+    """
+    rows, cols = np.nonzero(valid)
+    if rows.size == 0:
+        raise InputRefused("every pixel is missing", "check the nodata value and the mask of the files")
+    nearest = np.argmin((rows - row) ** 2 + (cols - col) ** 2)
+    return int(rows[nearest]), int(cols[nearest])
+
+
+def limits_of(values: NDArray[Any], dtype: str) -> tuple[float, float] | None:
+    """Return the values to show as black and white, of one band or several that are no imagery of bytes.
+
+    Args:
+        values: Valid samples, shape (n,).
+        dtype: Their type as stored.
+    """
+    values = values.astype(np.float64)
     if dtype == "uint8":
         highest = float(values.max())
         return (0.0, max(highest, 1.0)) if highest < 32 else None

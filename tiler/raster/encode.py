@@ -11,6 +11,9 @@ from tiler.raster.png import encode_indexed_png, encode_png
 PICTURE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
 """Media types by file extension."""
 
+SEEDED_TYPES = frozenset({"avif"})
+"""Formats of stored tiles alone: encoding one takes ten times as long as WebP."""
+
 LOSSLESS = frozenset({"png", "webp"})
 """Formats that can keep every value."""
 

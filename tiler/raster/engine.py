@@ -1,24 +1,39 @@
-"""Raster tiles: files found, plan chosen, blocks read, pixels painted, shown and encoded."""
+"""Raster tiles and samples: files found, plan chosen, blocks read, pixels painted, shown and encoded."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from core.errors import BadRequest, BadSource, PreconditionFailed, TooLarge, Unavailable
 from core.layer import RasterSource
 from core.storage import ObjectReader
-from tiler.planner import FALLBACK, OUTSIDE, PASSTHROUGH, Fallback, Painted, Passthrough, plan_raster
+from tiler.planner import (
+    FALLBACK,
+    MAX_DECODED_BYTES,
+    OUTSIDE,
+    PASSTHROUGH,
+    Fallback,
+    Painted,
+    Passthrough,
+    Plan,
+    plan_raster,
+)
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
+from tiler.raster.data import DATA_TYPES, encode_data, take_data
 from tiler.raster.encode import encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader, RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes, files_in
 from tiler.raster.paint import paint
+from tiler.raster.picture import Samples
 from tiler.raster.style import PreparedStyle, draw
 from tiler.raster.tiff import Compression
+
+T = TypeVar("T")
 
 MAX_FILES = 256
 """Files of one tile; more means that the layer has no overviews across its files."""
@@ -60,36 +75,123 @@ class RasterEngine:
         Raises:
             BadRequest: The style takes a band that the files have not.
             BadSource: A file is missing or damaged.
-            TooLarge: The tile would take more files than a tile may.
+            TooLarge: The tile would take more files or memory than a tile may.
             Unavailable: The store does not answer, or too many tiles are being made.
         """
         wide = grid.widened(style.style.border)
+
+        def show(samples: Samples, palette: bytes) -> bytes:
+            if extension in DATA_TYPES:
+                return encode_data(take_data(samples, style, source, grid), grid, extension)
+            return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
+
+        async def attempt(headers: Sequence[RasterHeader], start: float) -> tuple[bytes, str]:
+            plan = plan_raster(wide, source, headers, extension, pass_blocks=style.plain) if headers else None
+            stages["look"] = time.perf_counter() - start
+            if isinstance(plan, Passthrough):
+                data = await self._pass(plan, stages)
+                if data is not None:
+                    return data, PASSTHROUGH if data else OUTSIDE
+                plan = plan_raster(wide, source, headers, extension, pass_blocks=False)
+            made, name = await self._follow(plan, source, headers, wide, style.bands, show, stages)
+            return made or b"", name
+
+        return await self._attempt(source, wide, style.bands, attempt)
+
+    async def samples(
+        self, source: RasterSource, grid: PixelGrid, bands: tuple[int, ...], stages: Stages
+    ) -> tuple[Samples | None, str]:
+        """Return the samples of a grid of any size, None when no pixel has data, and the name of the plan.
+
+        Args:
+            source: The files, and how samples between pixels are found.
+            grid: The pixels.
+            bands: Bands to read, numbered from 1.
+            stages: Told of the time each stage took.
+
+        Raises:
+            BadRequest: The files have not all of the bands.
+            BadSource: A file is missing or damaged.
+            TooLarge: The grid would take more files or memory than a tile may.
+            Unavailable: The store does not answer, or too many tiles are being made.
+        """
+        return await self.use(source, grid, bands, lambda samples, _: samples, stages)
+
+    async def use(
+        self,
+        source: RasterSource,
+        grid: PixelGrid,
+        bands: tuple[int, ...],
+        work: Callable[[Samples, bytes], T],
+        stages: Stages,
+    ) -> tuple[T | None, str]:
+        """Return what `work` makes of the samples of a grid, in the thread that made them; as `samples` otherwise.
+
+        Args:
+            source: The files, and how samples between pixels are found.
+            grid: The pixels.
+            bands: Bands to read, numbered from 1.
+            work: Is given the samples, and the palette of the first file: red, green, blue of each value, or nothing.
+            stages: Told of the time each stage took.
+
+        Raises:
+            BadRequest: The files have not all of the bands.
+            BadSource: A file is missing or damaged.
+            TooLarge: The grid would take more files or memory than a tile may.
+            Unavailable: The store does not answer, or too many tiles are being made.
+        """
+        size = grid.cols * grid.rows * len(bands) * 4
+        if size > MAX_DECODED_BYTES:
+            raise TooLarge(
+                f"{grid.cols} by {grid.rows} pixels take {size >> 20} MiB, {MAX_DECODED_BYTES >> 20} MiB at most",
+                "ask for fewer pixels",
+            )
+
+        async def attempt(headers: Sequence[RasterHeader], start: float) -> tuple[T | None, str]:
+            plan = plan_raster(grid, source, headers, "", pass_blocks=False) if headers else None
+            stages["look"] = time.perf_counter() - start
+            return await self._follow(plan, source, headers, grid, bands, work, stages)
+
+        return await self._attempt(source, grid, bands, attempt)
+
+    async def _attempt(
+        self,
+        source: RasterSource,
+        grid: PixelGrid,
+        bands: tuple[int, ...],
+        attempt: Callable[[Sequence[RasterHeader], float], Awaitable[T]],
+    ) -> T:
+        """Return what an attempt gives with the files of a grid; begin anew where one of them is replaced meanwhile."""
         for _ in range(_ATTEMPTS):
             start = time.perf_counter()
             headers: Sequence[RasterHeader] = ()
             try:
-                headers = await self._find(source, wide)
-                _check_bands(style, headers)
-                plan = plan_raster(wide, source, headers, extension, pass_blocks=style.plain) if headers else None
-                stages["look"] = time.perf_counter() - start
-                match plan:
-                    case None:
-                        return b"", OUTSIDE
-                    case Passthrough():
-                        data = await self._pass(plan, stages)
-                        if data is not None:
-                            return data, PASSTHROUGH if data else OUTSIDE
-                        plan = plan_raster(wide, source, headers, extension, pass_blocks=False)
-                        assert isinstance(plan, Painted), "the block is there"
-                        return await self._paint(plan, source, style, grid, extension, stages), plan.name
-                    case Painted():
-                        return await self._paint(plan, source, style, grid, extension, stages), plan.name
-                    case Fallback():
-                        return await self._fall_back(source, headers, style, grid, extension), FALLBACK
+                headers = await self._find(source, grid)
+                _check_bands(bands, headers)
+                return await attempt(headers, start)
             except PreconditionFailed:
                 for header in headers:
                     self._headers.forget(header)
         raise Unavailable("a file of the layer is being replaced again and again", retry_after_s=1)
+
+    async def _follow(
+        self,
+        plan: Plan,
+        source: RasterSource,
+        headers: Sequence[RasterHeader],
+        grid: PixelGrid,
+        bands: tuple[int, ...],
+        work: Callable[[Samples, bytes], T],
+        stages: Stages,
+    ) -> tuple[T | None, str]:
+        """Return what `work` makes of the samples that a plan gives, and the plan's name."""
+        match plan:
+            case Painted():
+                return await self._paint(plan, source, bands, work, stages), plan.name
+            case Fallback():
+                return await self._fall_back(source, headers, grid, bands, work), FALLBACK
+        assert plan is None, "blocks pass as tiles only"
+        return None, OUTSIDE
 
     async def _find(self, source: RasterSource, grid: PixelGrid) -> Sequence[RasterHeader]:
         """Return the files that may have pixels in a grid, most important first."""
@@ -97,7 +199,7 @@ class RasterEngine:
             return (self._headers.kept(source.href) or await self._headers.get(source.href),)
         index = await self._indexes.get(source.href)
         places = lattice(grid, index.crs)
-        hrefs = files_in(index, places.bounds) if places is not None else []
+        hrefs = files_in(index, places.bounds, places.cell) if places is not None else []
         if len(hrefs) > MAX_FILES:
             raise TooLarge(
                 f"a tile of this level takes {len(hrefs)} files, {MAX_FILES} at most",
@@ -127,19 +229,15 @@ class RasterEngine:
         self,
         plan: Painted,
         source: RasterSource,
-        style: PreparedStyle,
-        grid: PixelGrid,
-        extension: str,
+        bands: tuple[int, ...],
+        work: Callable[[Samples, bytes], T],
         stages: Stages,
-    ) -> bytes:
-        bands = tuple(number - 1 for number in style.bands)
+    ) -> T | None:
+        indexes = tuple(number - 1 for number in bands)
 
-        def make(found: Found) -> bytes:
-            samples = paint(plan.parts, found, plan.grid, bands, source.resampling)
-            if samples is None:
-                return b""
-            palette = plan.wanted[0][0].tiff.levels[0].palette
-            return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
+        def make(found: Found) -> T | None:
+            samples = paint(plan.parts, found, plan.grid, indexes, source.resampling)
+            return None if samples is None else work(samples, plan.wanted[0][0].tiff.levels[0].palette)
 
         return await self._blocks.use(plan.wanted, make, stages)
 
@@ -147,34 +245,28 @@ class RasterEngine:
         self,
         source: RasterSource,
         headers: Sequence[RasterHeader],
-        style: PreparedStyle,
         grid: PixelGrid,
-        extension: str,
-    ) -> bytes:
+        bands: tuple[int, ...],
+        work: Callable[[Samples, bytes], T],
+    ) -> T | None:
         if len(headers) > 1:
             raise BadSource(f"{source.href} names files that only GDAL reads", "store the layer again")
         location = self._store.location(headers[0].href)
 
-        def make() -> bytes:
-            samples = read_samples(location, source, style.bands, grid.widened(style.style.border))
-            if samples is None:
-                return b""
-            return encode_picture(draw(samples, style, grid), extension, lossless=style.style.lossless)
+        def make() -> T | None:
+            samples = read_samples(location, source, bands, grid)
+            return None if samples is None else work(samples, b"")
 
         return await self._pool.run(make)
 
 
-def _check_bands(style: PreparedStyle, headers: Sequence[RasterHeader]) -> None:
-    highest = max(style.bands)
+def _check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> None:
+    highest = max(bands)
     for header in headers:
         full = header.tiff.levels[0]
-        bands = full.bands
-        if full.alpha >= 0 and full.alpha + 1 in style.bands:
+        if full.alpha >= 0 and full.alpha + 1 in bands:
             raise BadRequest(
-                f"style {style.style.name} takes band {full.alpha + 1}, the transparency of {header.name}",
-                "ask for another style",
+                f"band {full.alpha + 1} is asked for, the transparency of {header.name}", "ask for another style"
             )
-        if bands < highest:
-            raise BadRequest(
-                f"style {style.style.name} takes band {highest}, and {header.name} has {bands}", "ask for another style"
-            )
+        if full.bands < highest:
+            raise BadRequest(f"band {highest} is asked for, and {header.name} has {full.bands}", "ask for another style")

@@ -21,6 +21,9 @@ STEP = 16
 TOLERANCE_PX = 0.02
 """Largest error between nodes, pixels of the tile; a finer lattice is taken where it would be larger."""
 
+FINER = 1.1
+"""A level or a file is taken as long as its pixels are no more than this much larger than those of the tile."""
+
 _AGREEMENT_M = 1e-3
 """How far a closed form may be from PROJ, metres."""
 
@@ -64,7 +67,8 @@ class Lattice(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Source coordinates at every `step`-th pixel of a grid."""
 
     x: NDArray[np.float64]
-    """Shape (ceil((rows-1)/step)+1, ceil((cols-1)/step)+1); NaN where the source's CRS has no place for the pixel."""
+    """Shape (ceil((rows-1)/step)+1, ceil((cols-1)/step)+1), at least 2 by 2; NaN where the source's CRS has no such
+    place."""
     y: NDArray[np.float64]
     step: int
     cell: float
@@ -241,7 +245,8 @@ def _common_area(crs: str, target: str) -> Bounds:
 
 
 def _nodes(pixels: int, step: int) -> int:
-    return -(-(pixels - 1) // step) + 1
+    """Return the nodes along a side: two at least, as one alone would not tell how large a pixel is."""
+    return max(-(-(pixels - 1) // step), 1) + 1
 
 
 def _cell(x: NDArray[np.float64], y: NDArray[np.float64], step: int) -> float | None:

@@ -1,6 +1,7 @@
 """Which files of a layer have pixels in a box: a packed Hilbert R-tree, stored once as one object beside the files."""
 
 import asyncio
+import struct
 from collections.abc import Sequence
 
 import msgspec
@@ -11,40 +12,80 @@ from geoindex_rs import rtree  # type: ignore[attr-defined]
 from core.errors import BadSource, ObjectNotFound
 from core.layer import Bounds
 from core.storage import ObjectReader
+from tiler.raster.grid import FINER
 
 _NODE = 16
 """Boxes of a node of the tree."""
 
 
+class Tier(msgspec.Struct, frozen=True, eq=False):
+    """Files of about one resolution, and where they lie."""
+
+    cell: float
+    """Size of their pixels, units of the CRS: the tier is meant for tiles of this size and coarser ones."""
+    names: bytes
+    """Object keys without the prefix of the index, UTF-8, one after the other, the most important file first."""
+    ends: bytes
+    """Where each name ends, little-endian uint32."""
+    tree: bytes
+    """Packed Hilbert R-tree (flatbush form, float64) of the files' boxes, x then y."""
+
+    def name(self, number: int) -> str:
+        """Return one name."""
+        start, end = struct.unpack_from("<2I", self.ends, 4 * number)
+        return self.names[start:end].decode()
+
+
 class MosaicIndex(msgspec.Struct, frozen=True, eq=False):
-    """The files of a layer and where they lie."""
+    """The files of a layer and where they lie: one tier, or those of a pyramid."""
 
     crs: str
     """CRS of the boxes and of all files, as authority:code or WKT."""
-    hrefs: tuple[str, ...]
-    """Object keys, the most important file first."""
-    tree: bytes
-    """Packed Hilbert R-tree (flatbush form, float64) of the files' boxes, x then y; empty for a single file."""
+    prefix: str
+    """What the object keys begin with."""
+    tiers: tuple[Tier, ...]
+    """From fine to coarse."""
+
+
+def build_tier(cell: float, names: Sequence[str], boxes: Sequence[Bounds]) -> Tier:
+    """Return a tier.
+
+    Args:
+        cell: Size of the pixels of its files, units of the CRS.
+        names: Object keys without the index's prefix, the most important file first.
+        boxes: West, south, east, north of each file.
+    """
+    builder = rtree.RTreeBuilder(num_items=len(names), node_size=_NODE)
+    table = np.asarray(boxes, np.float64).reshape(-1, 4)
+    builder.add(*(np.ascontiguousarray(table[:, side]) for side in range(4)))
+    encoded = [name.encode() for name in names]
+    ends = np.concatenate([[0], np.cumsum([len(name) for name in encoded])]).astype("<u4")
+    return Tier(cell, b"".join(encoded), ends.tobytes(), bytes(memoryview(builder.finish())))
 
 
 def build_index(crs: str, hrefs: Sequence[str], boxes: Sequence[Bounds]) -> MosaicIndex:
-    """Return the index of files.
+    """Return the index of files that stand for all resolutions.
 
     Args:
         crs: CRS of the boxes.
         hrefs: Object keys, the most important file first.
         boxes: West, south, east, north of each file.
     """
-    builder = rtree.RTreeBuilder(num_items=len(hrefs), node_size=_NODE)
-    table = np.asarray(boxes, np.float64).reshape(-1, 4)
-    builder.add(*(np.ascontiguousarray(table[:, side]) for side in range(4)))
-    return MosaicIndex(crs, tuple(hrefs), bytes(memoryview(builder.finish())))
+    return MosaicIndex(crs, "", (build_tier(0.0, hrefs, boxes),))
 
 
-def files_in(index: MosaicIndex, box: Bounds) -> list[str]:
-    """Return the files whose box meets another, the most important first, in O(log files)."""
-    found = np.sort(np.asarray(rtree.search(index.tree, *box)))
-    return [index.hrefs[number] for number in found.tolist()]
+def files_in(index: MosaicIndex, box: Bounds, cell: float) -> list[str]:
+    """Return the files for pixels of a size whose box meets another, the most important first, in O(log files).
+
+    Args:
+        index: The index.
+        box: West, south, east, north in its CRS.
+        cell: Size of the pixels wanted, units of its CRS.
+    """
+    fitting = [tier for tier in index.tiers if tier.cell <= cell * FINER]
+    tier = fitting[-1] if fitting else index.tiers[0]
+    found = np.sort(np.asarray(rtree.search(tier.tree, *box)))
+    return [index.prefix + tier.name(number) for number in found.tolist()]
 
 
 class MosaicIndexes:
@@ -90,4 +131,4 @@ class MosaicIndexes:
 
 
 def _weight(index: MosaicIndex) -> int:
-    return 1024 + len(index.tree) + sum(map(len, index.hrefs)) + 64 * len(index.hrefs)
+    return 1024 + sum(len(tier.tree) + len(tier.names) + len(tier.ends) for tier in index.tiers)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadSource
 from tiler.raster.blocks import BlockAddress
-from tiler.raster.grid import Lattice, PixelGrid, same_crs
+from tiler.raster.grid import FINER, Lattice, PixelGrid, same_crs
 from tiler.raster.header import RasterHeader
 from tiler.raster.tiff import Tiff
 
@@ -41,9 +41,6 @@ _LEAST_REDUCTION = 1.0 / 0.95
 
 MAX_STRETCH = 9.0
 """Reduction above which all that a pixel covers is averaged: a wider kernel would cost more and show no more."""
-
-_FINER = 1.1
-"""A level is taken as long as its pixels are no more than this much larger than those of the tile."""
 
 
 class Member(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -81,7 +78,7 @@ def level_for(tiff: Tiff, cell: float) -> int:
     chosen = 0
     for index, level in enumerate(tiff.levels):
         size = (place.cell_x * full.width / level.width * abs(place.cell_y) * full.height / level.height) ** 0.5
-        if size <= cell * _FINER:
+        if size <= cell * FINER:
             chosen = index
     return chosen
 

@@ -1,4 +1,4 @@
-"""Pixels on their way to a tile: samples as they are stored, and a picture as it is seen."""
+"""Pixels on their way to a tile: samples as they are stored, a picture as it is seen, and data as they are given."""
 
 from typing import Any
 
@@ -30,6 +30,19 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
 
     palette: bytes = b""
     """Red, green, blue, alpha of each index, 256 entries at most; empty without a palette."""
+
+
+class Data(msgspec.Struct, frozen=True, gc=False):
+    """Values as they are given to those who compute with them."""
+
+    values: NDArray[Any]
+    """Shape (rows, cols, bands), C order, of the layer's own type; NaN where floats are missing."""
+
+    valid: NDArray[np.uint8] | None
+    """Shape (rows, cols), above 0 where the pixel has data; None when all pixels have data, and always for floats."""
+
+    nodata: float | None
+    """What a file has in the place of missing values; None for integers of which a mask alone tells."""
 
 
 def without_palette(picture: Picture) -> NDArray[np.uint8]:

@@ -72,21 +72,33 @@ def draw(samples: Samples, prepared: PreparedStyle, grid: PixelGrid, palette: by
     style = prepared.style
     if palette and prepared.unchanged and samples.values.shape[2] == 1 and samples.values.dtype == np.uint8:
         return _replaced(_classes(samples, palette), style)
-    if prepared.expression is not None:
-        samples = Samples(run_expression(prepared.expression, _floats(samples))[..., None])
-    if style.relief is not None:
-        heights = _floats(samples)[..., 0]
-        if isinstance(style.relief, Contours):
-            return _lines(heights, style.relief)
-        samples = Samples(_relief(heights, style.relief, grid)[..., None])
+    samples = measure(samples, prepared, grid)
+    if isinstance(style.relief, Contours):
+        return _lines(as_floats(samples)[..., 0], style.relief)
     if style.terrain is not None:
-        heights = _floats(samples)[..., 0]
+        heights = as_floats(samples)[..., 0]
         picture = np.empty((*heights.shape, 4 if np.isnan(heights).any() else 3), np.uint8)
         terrain.terrain_rgb(heights, style.terrain.base, style.terrain.step, picture)
         return Picture(picture)
     if prepared.steps is not None:
         return _replaced(_ramp(samples, prepared.steps), style)
     return _replaced(_stretched(samples, prepared.rescale), style)
+
+
+def measure(samples: Samples, prepared: PreparedStyle, grid: PixelGrid) -> Samples:
+    """Return what a style measures, before anything gives it colours: its bands, its expression or its relief.
+
+    Args:
+        samples: The style's bands on the grid, with its border around; contours keep the border.
+        prepared: The style.
+        grid: Pixels of the result.
+    """
+    relief = prepared.style.relief
+    if prepared.expression is not None:
+        samples = Samples(run_expression(prepared.expression, as_floats(samples))[..., None])
+    if relief is None or isinstance(relief, Contours):
+        return samples
+    return Samples(_relief(as_floats(samples)[..., 0], relief, grid)[..., None])
 
 
 def _limits(style: Style, source: RasterSource) -> tuple[float, float] | None:
@@ -105,7 +117,8 @@ def _limits(style: Style, source: RasterSource) -> tuple[float, float] | None:
     return source.rescale
 
 
-def _floats(samples: Samples) -> NDArray[np.float32]:
+def as_floats(samples: Samples) -> NDArray[np.float32]:
+    """Return samples as float32 in which missing is NaN, shape (rows, cols, bands): themselves where they are so."""
     values = samples.values
     if values.dtype == np.float32:
         return values

@@ -1,11 +1,14 @@
 """The format of a tile asked for without an extension: what the client likes best (RFC 9110, section 12.5.1)."""
 
+from contextlib import suppress
+
 from core.errors import NotAcceptable
 from core.layer import PublishedLayer, RasterSource
+from tiler.raster.data import DATA_TYPES
 from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
 from tiler.renderer import VECTOR_TYPES
 from tiler.samples import preferred_extension
-from tiler.styles import style_of
+from tiler.styles import data_style_of, style_of
 
 MAX_RANGES = 32
 """Media ranges of an Accept header that are looked at."""
@@ -26,10 +29,7 @@ def choose_extension(layer: PublishedLayer, accept: str, style_name: str = "") -
         NotAcceptable: The layer has none of the formats.
         StyleNotFound: The layer has no such style.
     """
-    types = VECTOR_TYPES
-    if isinstance(layer.source, RasterSource):
-        lossless = style_of(layer, style_name).lossless
-        types = {name: media for name, media in PICTURE_TYPES.items() if not lossless or name in LOSSLESS}
+    types = _types(layer, style_name)
     offers = dict.fromkeys((preferred_extension(layer, style_name), *types))
     ranges = _parse(accept) or {"*/*": 1.0}
     liked = {extension: _quality(types[extension], ranges) for extension in offers}
@@ -40,6 +40,18 @@ def choose_extension(layer: PublishedLayer, accept: str, style_name: str = "") -
             f"accept {' or '.join(dict.fromkeys(types.values()))}",
         )
     return best
+
+
+def _types(layer: PublishedLayer, style_name: str) -> dict[str, str]:
+    """Return the formats in which a style can be given, by extension, without parameters of the media types."""
+    types = VECTOR_TYPES
+    if isinstance(layer.source, RasterSource):
+        lossless = style_of(layer, style_name).lossless
+        types = {name: media for name, media in PICTURE_TYPES.items() if not lossless or name in LOSSLESS}
+        with suppress(NotAcceptable):
+            data_style_of(layer, style_name)
+            types |= DATA_TYPES
+    return {name: media.partition(";")[0] for name, media in types.items()}
 
 
 def _parse(accept: str) -> dict[str, float]:

@@ -20,7 +20,10 @@ from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.tilejson import describe
 
-PATHS = "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|mvt} or /tiles/{layer}/{tms}/tilejson.json"
+PATHS = (
+    "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|tif|bil|npy|mvt} "
+    "or /tiles/{layer}/{tms}/tilejson.json"
+)
 
 _log = logging.getLogger(__name__)
 _sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")

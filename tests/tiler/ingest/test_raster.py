@@ -1,19 +1,22 @@
-"""tiler.ingest.raster: any raster becomes a COG aligned on PM."""
+"""tiler.ingest.raster: any raster becomes a pyramid of COGs whose blocks are tiles."""
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.merge import merge
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import Resampling, reproject, transform
 
+from core.directory import DirectoryStore
 from core.errors import InputRefused
-from core.job import JobSpec, Notice, Progress
-from tests.doubles import MemoryStore
+from core.job import JobSpec, Notice, Progress, RasterStorage
 from tiler.ingest.raster import ingest_raster
 from tiler.matrix import tile_at, tile_bounds, tile_matrix_set
 
@@ -39,18 +42,41 @@ def write(path, array, *, crs="EPSG:2154", affine=LAMBERT, **profile):
 
 @pytest.fixture
 def ingest(tmp_path):
-    def run(*inputs, crs="", name="couche"):
+    """Ingest files; give the result, the finest level as one file, and the events. `run.shards`: its COGs."""
+
+    def run(*inputs, crs="", name="couche", **storage):
         scratch = tmp_path / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        store, events = MemoryStore(), []
-        spec = JobSpec(kind="raster", name=name, inputs=inputs, prefix="data/1", scratch=str(scratch), crs=crs)
+        store, events = DirectoryStore(tmp_path / "store"), []
+        spec = JobSpec(
+            kind="raster", name=name, inputs=inputs, prefix=f"data/{name}", scratch=str(scratch), crs=crs,
+            storage=RasterStorage(**storage),
+        )  # fmt: skip
         result = ingest_raster(spec, events.append, store)
-        cog = tmp_path / "result.tif"
-        cog.write_bytes(store.objects[result.source.href])
-        return result, cog, events
+        assert list(scratch.iterdir()) == []
+        finest = [key for key in result.objects if key.startswith(f"data/{name}/PM/{result.source.max_zoom}/")]
+        run.shards = [store.location(key) for key in finest]
+        return result, whole(run.shards, tmp_path / f"{name}.whole.tif"), events
 
     return run
+
+
+def whole(paths, target):
+    """Put the shards of a level together, so that a test looks at one file."""
+    if len(paths) == 1:
+        return Path(paths[0])
+    with ExitStack() as opened:
+        shards = [opened.enter_context(rasterio.open(path)) for path in paths]
+        values, affine = merge(shards, masked=True)
+        with rasterio.open(
+            target, "w", driver="GTiff", count=values.shape[0], height=values.shape[1], width=values.shape[2],
+            dtype=values.dtype, crs=shards[0].crs, transform=affine, nodata=shards[0].nodata,
+        ) as made:  # fmt: skip
+            made.write(values.filled(shards[0].nodata or 0))
+            if shards[0].nodata is None:
+                made.write_mask(~np.ma.getmaskarray(values).any(axis=0))
+    return target
 
 
 def imagery(rows=300, cols=400, seed=0):
@@ -59,9 +85,9 @@ def imagery(rows=300, cols=400, seed=0):
 
 
 def test_imagery_becomes_a_jpeg_cog_whose_blocks_are_pm_tiles(tmp_path, ingest):
-    result, cog, _ = ingest(write(tmp_path / "a.tif", imagery()))
+    result, _, _ = ingest(write(tmp_path / "a.tif", imagery()))
     matrix = tile_matrix_set("PM").by_id[str(result.source.max_zoom)]
-    with rasterio.open(cog) as dataset:
+    with rasterio.open(ingest.shards[0]) as dataset:
         assert dataset.crs.to_epsg() == 3857
         assert dataset.compression.name == "jpeg"
         assert dataset.block_shapes[0] == (256, 256)
@@ -73,8 +99,9 @@ def test_imagery_becomes_a_jpeg_cog_whose_blocks_are_pm_tiles(tmp_path, ingest):
 
 
 def test_every_overview_is_aligned_on_its_own_level(tmp_path, ingest):
-    result, cog, _ = ingest(write(tmp_path / "a.tif", imagery(2400, 3100)))
-    with rasterio.open(cog) as dataset:
+    result, _, _ = ingest(write(tmp_path / "a.tif", imagery(2400, 3100)))
+    with rasterio.open(ingest.shards[0]) as dataset:
+        assert dataset.overviews(1) == [2, 4, 8, 16]
         for factor in dataset.overviews(1):
             matrix = tile_matrix_set("PM").by_id[str(result.source.max_zoom - int(np.log2(factor)))]
             side = matrix.cell_size * 256
@@ -125,13 +152,46 @@ def test_nan_counts_as_missing_though_the_file_does_not_say_so(tmp_path, ingest)
     assert set(np.unique(values)) == {np.float32(-9999.0), np.float32(10.0)}
 
 
-def test_a_palette_becomes_its_colours(tmp_path, ingest):
+def test_a_palette_becomes_its_colours_where_the_encoding_has_none(tmp_path, ingest):
     classes = np.zeros((100, 100), np.uint8)
     classes[:, 50:] = 7
-    _, cog, _ = ingest(write(tmp_path / "a.tif", classes, colormap={0: (10, 20, 30, 255), 7: (200, 100, 50, 255)}))
+    path = write(tmp_path / "a.tif", classes, colormap={0: (10, 20, 30, 255), 7: (200, 100, 50, 255)})
+    _, cog, _ = ingest(path, encoding="webp")
     with rasterio.open(cog) as dataset:
-        seen = np.unique(dataset.read()[:, dataset.dataset_mask() > 0].T, axis=0)
-    assert seen.tolist() == [[10, 20, 30], [200, 100, 50]]
+        assert (dataset.count, dataset.compression.name) == (3, "webp")
+        seen = dataset.read()[:, dataset.dataset_mask() > 0].T.astype(int)
+    assert min(np.abs(seen - [10, 20, 30]).sum(axis=1).min(), np.abs(seen - [200, 100, 50]).sum(axis=1).min()) <= 6
+
+
+def test_classes_keep_their_palette(tmp_path, ingest):
+    classes = np.zeros((100, 100), np.uint8)
+    classes[:, 50:] = 7
+    colours = {0: (10, 20, 30, 255), 7: (200, 100, 50, 255)}
+    result, cog, _ = ingest(write(tmp_path / "a.tif", classes, colormap=colours))
+    assert (result.source.resampling, result.source.rescale, result.source.bands) == ("nearest", None, (1,))
+    with rasterio.open(cog) as dataset:
+        assert dataset.compression.name == "deflate"
+        assert [dataset.colormap(1)[value] for value in (0, 7)] == [(10, 20, 30, 255), (200, 100, 50, 255)]
+        assert set(np.unique(dataset.read(1)[dataset.dataset_mask() > 0])) == {0, 7}
+
+
+def test_colours_of_a_palette_that_are_clear_are_missing(tmp_path, ingest):
+    classes = np.zeros((100, 100), np.uint8)
+    classes[:, 50:] = 7
+    write(tmp_path / "a.tif", classes, colormap={0: (0, 0, 0, 255), 7: (200, 100, 50, 255)})
+    entries = "".join(f'<Entry c1="200" c2="100" c3="50" c4="{255 * (value == 7)}"/>' for value in range(8))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        place = ", ".join(str(value) for value in dataset.transform.to_gdal())
+        wkt = dataset.crs.to_wkt()
+    (tmp_path / "a.vrt").write_text(
+        f'<VRTDataset rasterXSize="100" rasterYSize="100"><SRS>{escape(wkt)}</SRS><GeoTransform>{place}</GeoTransform>'
+        f'<VRTRasterBand dataType="Byte" band="1"><ColorInterp>Palette</ColorInterp><ColorTable>{entries}</ColorTable>'
+        '<SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename><SourceBand>1</SourceBand>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    _, cog, _ = ingest(str(tmp_path / "a.vrt"))
+    with rasterio.open(cog) as dataset:
+        assert set(np.unique(dataset.read(1)[dataset.dataset_mask() > 0])) == {7}
 
 
 def test_several_files_become_one_layer_without_a_seam(tmp_path, ingest):

@@ -58,7 +58,7 @@ def test_many_cogs_come_with_an_index_that_finds_them(tmp_path, ingest):
     assert set(result.objects) == set(store.objects)
     index = msgspec.msgpack.decode(store.objects["d/1/l.index.msgpack"], type=MosaicIndex)
     assert index.crs == "EPSG:2154"
-    assert files_in(index, (700_070, 6_599_950, 700_130, 6_599_990)) == ["d/1/dalle1.tif", "d/1/dalle2.tif"]
+    assert files_in(index, (700_070, 6_599_950, 700_130, 6_599_990), 0.5) == ["d/1/dalle1.tif", "d/1/dalle2.tif"]
     assert files_in(index, (0, 0, 1, 1)) == []
 
 

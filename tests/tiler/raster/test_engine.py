@@ -373,7 +373,7 @@ async def test_a_relief_has_no_seams_between_tiles(engine, tmp_path, style):
 
 async def test_a_band_that_the_file_has_not_is_told(engine, jpeg):
     engine.store.objects["a.tif"] = jpeg
-    with pytest.raises(BadRequest, match=r"style red takes band 4, and a.tif has 3"):
+    with pytest.raises(BadRequest, match=r"band 4 is asked for, and a.tif has 3"):
         await engine.ask(source_of(), grid_of(), style=Style(name="red", bands=(4,)))
 
 

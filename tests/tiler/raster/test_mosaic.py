@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiler.raster.mosaic import MosaicIndex, build_index, files_in
+from tiler.raster.mosaic import MosaicIndex, build_index, build_tier, files_in
 
 PLACE = st.floats(-1e6, 1e6)
 BOX = st.tuples(PLACE, PLACE, st.floats(0, 5e5), st.floats(0, 5e5)).map(
@@ -21,10 +21,23 @@ def meet(one, other):
 def test_the_files_found_are_those_whose_box_meets_the_other(boxes, wanted):
     hrefs = [f"m/{number}.tif" for number in range(len(boxes))]
     index = build_index("EPSG:2154", hrefs, boxes)
-    assert files_in(index, wanted) == [href for href, box in zip(hrefs, boxes, strict=True) if meet(box, wanted)]
+    assert files_in(index, wanted, 1.0) == [href for href, box in zip(hrefs, boxes, strict=True) if meet(box, wanted)]
 
 
 def test_an_index_survives_being_stored():
     index = build_index("EPSG:2154", ["a.tif", "b.tif"], [(0, 0, 1, 1), (2, 2, 3, 3)])
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(index), type=MosaicIndex)
-    assert files_in(again, (2.5, 2.5, 2.6, 2.6)) == ["b.tif"]
+    assert files_in(again, (2.5, 2.5, 2.6, 2.6), 1.0) == ["b.tif"]
+
+
+def test_the_tier_is_the_coarsest_that_is_fine_enough():
+    tiers = tuple(build_tier(cell, [f"{cell}.tif"], [(0, 0, 100, 100)]) for cell in (0.2, 6.4, 204.8))
+    index = MosaicIndex("EPSG:2154", "layer/", tiers)
+    for cell, expected in [(0.1, 0.2), (0.2, 0.2), (3.2, 0.2), (6.0, 6.4), (6.4, 6.4), (51.2, 6.4), (1000.0, 204.8)]:
+        assert files_in(index, (10, 10, 20, 20), cell) == [f"layer/{expected}.tif"]
+
+
+def test_names_of_any_script_come_back_whole():
+    names = ["été/é.tif", "日本.tif", "a"]
+    index = MosaicIndex("EPSG:2154", "", (build_tier(1.0, names, [(0, 0, 1, 1)] * 3),))
+    assert files_in(index, (0, 0, 1, 1), 1.0) == names

@@ -32,6 +32,9 @@ BROWSER = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
         (ORTHO, "image/png;q=0.3, image/jpeg", "jpg"),
         (ORTHO, "image/*;q=0.5, image/png;q=0.9", "png"),
         (ORTHO, "image/webp;q=0, */*", "png"),
+        (TERRAIN, "image/tiff", "tif"),
+        (TERRAIN, "image/tiff; application=geotiff; q=0.4, image/x-bil;bits=32", "bil"),
+        (TERRAIN, "application/x-npy, */*;q=0.1", "npy"),
         (ORTHO, "IMAGE/PNG ; Q=1.0", "png"),
         (ORTHO, "image/png;q=none, image/jpeg;q=0.1", "jpg"),
         (ROADS, "application/vnd.mapbox-vector-tile", "mvt"),
@@ -42,7 +45,7 @@ def test_the_format_liked_best_is_taken(one, accept, extension):
     assert choose_extension(one, accept) == extension
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/tiff", "image/png;q=0", "application/json, text/*"])
+@pytest.mark.parametrize("accept", ["text/html", "image/avif", "image/png;q=0", "application/json, text/*"])
 def test_a_layer_that_has_none_of_the_formats_says_which_it_has(accept):
     with pytest.raises(NotAcceptable, match="image/png or image/jpeg or image/webp"):
         choose_extension(ORTHO, accept)
