@@ -108,6 +108,11 @@ def _check(one: RasterInput, tiff: Tiff, first: RasterInput, *, declared: bool) 
         raise InputRefused(f"{name} cannot be stored as it is: {reason}", remedy)
     if not (tiff.crs or declared):
         raise InputRefused(f"{name} cannot be stored as it is: its CRS has no code", "declare it, as --crs EPSG:2154")
+    size, end = Path(one.path).stat().st_size, _end(tiff)
+    if end > size:
+        raise InputRefused(
+            f"{name} is cut off: it lists blocks up to byte {end} and has {size} bytes", "get the file again"
+        )
     full = tiff.levels[0]
     if len(tiff.levels) == 1 and max(full.width, full.height) > _ALONE_PX:
         raise InputRefused(f"{name} has no overviews", remedy)
@@ -116,6 +121,13 @@ def _check(one: RasterInput, tiff: Tiff, first: RasterInput, *, declared: bool) 
             f"{name} has other bands or another CRS than {PurePosixPath(first.path).name}",
             "give files of one kind to a layer",
         )
+
+
+def _end(tiff: Tiff) -> int:
+    """Return the byte after the last one of any block."""
+    parts = [*tiff.levels, *(mask for mask in tiff.masks if mask is not None)]
+    there = [(one.offsets[one.counts > 0], one.counts[one.counts > 0]) for one in parts]
+    return max((int((offsets + counts).max()) for offsets, counts in there if offsets.size), default=0)
 
 
 def _names(spec: JobSpec) -> list[str]:

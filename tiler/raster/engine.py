@@ -269,4 +269,6 @@ def _check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> Non
                 f"band {full.alpha + 1} is asked for, the transparency of {header.name}", "ask for another style"
             )
         if full.bands < highest:
-            raise BadRequest(f"band {highest} is asked for, and {header.name} has {full.bands}", "ask for another style")
+            raise BadRequest(
+                f"band {highest} is asked for, and {header.name} has {full.bands}", "ask for another style"
+            )
