@@ -21,8 +21,8 @@ BLOCK = 512
 _CUTS = 4
 """Files of the mosaic along each side."""
 
-_LON, _LAT = 4.85, 45.75
-"""A place in the tile of level 14 that the first source fills: its 512 px blocks are tiles of level 18."""
+PLACE = 4.85, 45.75
+"""Longitude and latitude in the tile of level 14 that the first source fills: its blocks are tiles of level 18."""
 
 _PLACE_LEVEL = "14"
 _CELL = 0.2
@@ -60,13 +60,28 @@ def prepare_imagery(folder: Path, say: Callable[[str], None]) -> Mapping[str, Pa
 
 
 def tiles(
-    source: str, level: str, *, tms: str = "PM", extension: str = "jpg", size: int = 256, resampling: str = "bilinear"
+    source: str,
+    level: str,
+    *,
+    tms: str = "PM",
+    extension: str = "jpg",
+    size: int = 256,
+    resampling: str = "bilinear",
+    s3: bool = False,
 ) -> tuple[TileRequest, ...]:
     """Return the tiles of a level that lie wholly within a source, row by row."""
     limits = _inside(source, tms, level)
     return tuple(
         TileRequest(
-            source=source, tms=tms, z=int(level), x=col, y=row, extension=extension, size=size, resampling=resampling
+            source=source,
+            tms=tms,
+            z=int(level),
+            x=col,
+            y=row,
+            extension=extension,
+            size=size,
+            resampling=resampling,
+            s3=s3,
         )
         for row in range(limits.min_row, limits.max_row + 1)
         for col in range(limits.min_col, limits.max_col + 1)
@@ -91,7 +106,7 @@ def _mercator_bounds() -> Bounds:
     from pyproj import Transformer
 
     matrix = tile_matrix_set("PM").by_id[_PLACE_LEVEL]
-    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True).transform(_LON, _LAT)
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True).transform(*PLACE)
     return tile_bounds(matrix, *tile_at(matrix, float(x), float(y)))
 
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,8 +15,9 @@ from bench.compare import mean_difference
 from bench.load import Load, Outcome
 from bench.peer import OURS, Peer, Say
 from bench.report import Row, Run
-from bench.scenario import Kept, Race
-from bench.server import Server
+from bench.s3 import OBJECTS, SOURCES, count_gets, s3_environment, start_s3
+from bench.scenario import Figure, Kept, Race, Trial
+from bench.server import Server, end
 from bench.usage import read_usage
 from core.errors import BadSource, Unavailable
 
@@ -37,9 +39,11 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     peer: Peer
     sources: Mapping[str, Path]
 
-    def start(self, keeps: Kept = "all") -> Server:
-        """Start its server."""
-        return self.peer.start(self.home, self.sources, keeps=keeps)
+    def start(self, keeps: Kept = "all", s3: Server | None = None) -> Server:
+        """Start its server, to read from an S3 server if one is given."""
+        if s3 is None:
+            return self.peer.start(self.home, self.sources, keeps=keeps)
+        return self.peer.start(self.home, self.sources, keeps=keeps, environment=s3_environment(s3))
 
     def urls(self, server: Server, race: Race) -> tuple[str, ...]:
         """Return the addresses of a race's requests."""
@@ -56,18 +60,15 @@ def compare_answers(ours: Side, theirs: Side, races: Sequence[Race]) -> dict[str
         Unavailable: A server does not come up.
     """
     wrong: dict[str, str] = {}
-    our_server = ours.start()
-    try:
-        their_server = theirs.start()
-        try:
-            for race in races:
+    for from_s3 in (False, True):
+        chosen = [race for race in races if race.s3 is from_s3]
+        if not chosen:
+            continue
+        with _running(ours, s3=from_s3) as (our_server, _), _running(theirs, s3=from_s3) as (their_server, _):
+            for race in chosen:
                 pairs = zip(ours.urls(our_server, race), theirs.urls(their_server, race), strict=True)
-                if fault := _compare(_spread(tuple(pairs), _SAMPLES), race.bound):
+                if fault := _compare(_spread(tuple(pairs), _SAMPLES), race):
                     wrong[race.id] = fault
-        finally:
-            theirs.peer.stop(their_server)
-    finally:
-        ours.peer.stop(our_server)
     return wrong
 
 
@@ -92,6 +93,8 @@ def run_race(sides: Sequence[Side], race: Race, *, passes: int, say: Say) -> tup
 def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, str]) -> Row:
     """Reduce the runs of a race to its row: medians, against the strongest peer.
 
+    Ours has no value when it asked the S3 server more than once for a tile.
+
     Args:
         race: The race.
         runs: All its passes; may lack some sides or all.
@@ -103,6 +106,9 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
         for name in {run.side for run in runs}
     }
     value = median.pop(ours, None)
+    note = _tell_gets(runs, ours)
+    if any(run.gets is not None and run.gets != run.requests for run in runs if run.side == ours):
+        value, note = None, f"refused, not one GET a tile: {note}"
     best = max(median, key=lambda name: median[name], default=None)
     ratio = value / median[best] if value is not None and best is not None else None
     return Row(
@@ -115,29 +121,45 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
         ratio=ratio,
         target=str(race.target),
         holds=race.target.holds(value, ratio),
+        note=note,
     )
 
 
-def _run_pass(side: Side, race: Race) -> Run:
-    server = side.start(race.keeps)
-    try:
-        warmup = tuple(side.peer.url(server, side.sources, request) for request in race.warmup)
-        _send(Load(urls=warmup, connections=race.connections))
-        before = read_usage(server.process.pid)
-        urls = side.urls(server, race) * (race.rounds if side.name == OURS else 1)
-        outcome = _send(Load(urls=urls, connections=race.connections))
-        after = read_usage(server.process.pid)
-    finally:
-        side.peer.stop(server)
+def trial_row(trial: Trial, figure: Figure) -> Row:
+    """Return the row of a trial."""
+    return Row(
+        id=trial.id,
+        what=trial.what,
+        unit=trial.unit,
+        ours=figure.value,
+        peer="none: ours beside itself",
+        peer_value=None,
+        ratio=None,
+        target=str(trial.target),
+        holds=trial.target.holds(figure.value, None),
+        note=figure.note,
+    )
+
+
+def time_load(server: Server, load: Load, *, race: str, side: str) -> Run:
+    """Send a load to a server and return what it cost.
+
+    Raises:
+        BadSource: A request failed.
+        Unavailable: The load generator does not come up.
+    """
+    before = read_usage(server.process.pid)
+    outcome = send_load(load)
+    after = read_usage(server.process.pid)
     if outcome.failures:
         raise BadSource(
-            f"{side.name} failed {outcome.failures} of {outcome.requests} requests of {race.id} "
+            f"{side} failed {outcome.failures} of {outcome.requests} requests of {race} "
             f"(first: {outcome.first_failure})",
             f"read {server.log}",
         )
     return Run(
-        race=race.id,
-        side=side.name,
+        race=race,
+        side=side,
         requests=outcome.requests,
         cpu_s=max(after.cpu_s - before.cpu_s, _LEAST_CPU_S),
         wall_s=outcome.wall_s,
@@ -148,7 +170,45 @@ def _run_pass(side: Side, race: Race) -> Run:
     )
 
 
-def _send(load: Load) -> Outcome:
+def _run_pass(side: Side, race: Race) -> Run:
+    with _running(side, race.keeps, s3=race.s3) as (server, s3):
+        warmup = tuple(side.peer.url(server, side.sources, request) for request in race.warmup)
+        send_load(Load(urls=warmup, connections=race.connections))
+        gets = count_gets(s3) if s3 is not None else 0
+        urls = side.urls(server, race) * (race.rounds if side.name == OURS else 1)
+        run = time_load(server, Load(urls=urls, connections=race.connections), race=race.id, side=side.name)
+        if s3 is None:
+            return run
+        return msgspec.structs.replace(run, gets=count_gets(s3) - gets)
+
+
+@contextmanager
+def _running(side: Side, keeps: Kept = "all", *, s3: bool = False) -> Iterator[tuple[Server, Server | None]]:
+    """Give the server of a side, and the S3 server it reads from if it shall."""
+    beside: Server | None = None
+    if s3:
+        sources = next(iter(side.sources.values())).parent
+        beside = start_s3(side.home, {SOURCES: sources, OBJECTS: side.home / "objects"})
+    try:
+        server = side.start(keeps, beside)
+        try:
+            yield server, beside
+        finally:
+            side.peer.stop(server)
+    finally:
+        if beside is not None:
+            end(beside)
+
+
+def _tell_gets(runs: Sequence[Run], ours: str) -> str:
+    counts = {
+        name: (sum(run.gets or 0 for run in runs if run.side == name), sum(r.requests for r in runs if r.side == name))
+        for name in sorted({run.side for run in runs if run.gets is not None}, key=lambda name: name != ours)
+    }
+    return ", ".join(f"{name}: {gets} GETs for {requests} tiles" for name, (gets, requests) in counts.items())
+
+
+def send_load(load: Load) -> Outcome:
     """Run the load generator in a process of its own."""
     command = [sys.executable, "-m", "bench.load"]
     root = str(Path(__file__).resolve().parents[1])
@@ -173,15 +233,16 @@ def _spread(items: Sequence[tuple[str, str]], count: int) -> tuple[tuple[str, st
     return tuple(items[::step])
 
 
-def _compare(pairs: Sequence[tuple[str, str]], bound: float) -> str:
+def _compare(pairs: Sequence[tuple[str, str]], race: Race) -> str:
     """Return what is wrong with pairs of addresses whose answers should agree; empty when nothing is."""
     for our_url, their_url in pairs:
         try:
-            difference = mean_difference(_fetch(our_url), _fetch(their_url))
+            difference = mean_difference(_fetch(our_url), _fetch(their_url), race.shows)
         except BadSource as err:
             return f"{err} ({our_url}, {their_url})"
-        if difference > bound:
-            return f"answers differ by {difference:.1f} of 255, more than {bound:g} ({our_url}, {their_url})"
+        if difference > race.bound:
+            unit = " m" if race.shows == "heights" else " of 255"
+            return f"answers differ by {difference:.1f}{unit}, more than {race.bound:g} ({our_url}, {their_url})"
     return ""
 
 

@@ -28,15 +28,15 @@ def draw_ortho(size: int, seed: int = 7) -> NDArray[np.uint8]:
         Red, green, blue, shape (3, size, size), north up.
     """
     rng = np.random.default_rng(seed)
-    textures = [(step, weight, _lattice(rng, size, step)) for step, weight in _OCTAVES]
-    bend_x, bend_y = _lattice(rng, size, 384), _lattice(rng, size, 384)
+    textures = [(step, weight, lattice(rng, size, step)) for step, weight in _OCTAVES]
+    bend_x, bend_y = lattice(rng, size, 384), lattice(rng, size, 384)
     parcels = rng.integers(0, len(_PALETTE), (size // 96 + 4, size // 96 + 4))
     picture = np.empty((3, size, size), dtype=np.uint8)
     cols = np.arange(size, dtype=np.int32)
     for top in range(0, size, _STRIP):
         rows = np.arange(top, top + _STRIP, dtype=np.int32)
         texture = sum(
-            (weight * _sample(lattice, step, rows, cols) for step, weight, lattice in textures),
+            (weight * _sample(noise, step, rows, cols) for step, weight, noise in textures),
             start=np.zeros((_STRIP, size), dtype=np.float32),
         )
         y = rows[:, None] + 160.0 * _sample(bend_y, 384, rows, cols)
@@ -51,7 +51,15 @@ def draw_ortho(size: int, seed: int = 7) -> NDArray[np.uint8]:
 
 
 def write_cog(
-    path: Path, picture: NDArray[np.uint8], *, crs: str, west: float, north: float, cell_size: float, block: int
+    path: Path,
+    picture: NDArray[np.uint8],
+    *,
+    crs: str,
+    west: float,
+    north: float,
+    cell_size: float,
+    block: int,
+    quality: int = 85,
 ) -> None:
     """Write a picture as a JPEG COG with averaged overviews; the file appears whole or not at all.
 
@@ -63,6 +71,7 @@ def write_cog(
         north: North edge, units of the CRS.
         cell_size: Width and height of a pixel, units of the CRS.
         block: Width and height of the blocks, pixels.
+        quality: Of the JPEG blocks, 1 to 100.
     """
     import rasterio
     import rasterio.shutil
@@ -87,13 +96,13 @@ def write_cog(
             driver="COG",
             BLOCKSIZE=block,
             COMPRESS="JPEG",
-            QUALITY=85,
+            QUALITY=quality,
             OVERVIEW_RESAMPLING="AVERAGE",
         )
     made.replace(path)
 
 
-def _lattice(rng: np.random.Generator, size: int, step: int) -> NDArray[np.float32]:
+def lattice(rng: np.random.Generator, size: int, step: int) -> NDArray[np.float32]:
     """Return noise from -0.5 to 0.5 at every `step` pixels of the picture and one beyond."""
     side = size // step + 2
     return rng.random((side, side), dtype=np.float32) - np.float32(0.5)

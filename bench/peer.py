@@ -37,8 +37,16 @@ class Peer(Protocol):
         """
         ...
 
-    def start(self, home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
-        """Start it with one worker process, ready to answer; `keeps` says what it may hold in memory.
+    def start(
+        self, home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: Mapping[str, str] = {}
+    ) -> Server:
+        """Start it with one worker process, ready to answer.
+
+        Args:
+            home: Folder of its own.
+            sources: Files of the scenario by name.
+            keeps: What it may hold in memory.
+            environment: How to reach the S3 server it shall read from; empty to read from folders.
 
         Raises:
             Unavailable: It does not come up.

@@ -27,13 +27,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     """Bytes of all bodies."""
 
+    gets: int | None = None
+    """Requests for the source that the S3 server counted meanwhile; None where it lies in a folder."""
+
     @property
     def per_cpu_second(self) -> float:
         """Requests per CPU second of the server."""
         return self.requests / self.cpu_s
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One figure of ours beside the peer's."""
 
     id: str
@@ -52,6 +55,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     holds: bool | None
     """Whether the target is reached; None when there was no peer to tell by."""
+
+    note: str = ""
+    """What else was seen; not in the document when there is nothing to say."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +85,7 @@ def format_table(report: Report, runs: Sequence[Run]) -> str:
         )
         for row in report.rows
     ]
+    notes = [f"{row.id}: {row.note}" for row in report.rows if row.note]
     passes = [
         (
             run.race,
@@ -92,9 +99,11 @@ def format_table(report: Report, runs: Sequence[Run]) -> str:
         )
         for run in runs
     ]
-    units = ", ".join(sorted({row.unit for row in report.rows}))
+    units = ", ".join(dict.fromkeys(row.unit for row in report.rows))
     seen = _columns(("id", "side", "requests", "CPU s", "req/s", "p50 ms", "p99 ms", "RSS MiB"), passes)
-    return "\n".join([f"{report.scenario}, {units}", _columns(head, body), *(["", "passes", seen] if passes else [])])
+    return "\n".join(
+        [f"{report.scenario}, {units}", _columns(head, body), *notes, *(["", "passes", seen] if passes else [])]
+    )
 
 
 def _number(value: float | None) -> str:

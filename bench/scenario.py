@@ -12,6 +12,7 @@ from bench import scenarios
 from core.errors import NotFound
 
 Kept = Literal["all", "blocks", "nothing"]
+Shows = Literal["colours", "heights", "light"]
 
 
 class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -35,6 +36,12 @@ class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     resampling: str = "bilinear"
     """How pixels between those of the source are found: nearest or bilinear."""
 
+    style: str = ""
+    """How heights are shown: terrain-rgb, hillshade or elevation; empty for samples as they are stored."""
+
+    s3: bool = False
+    """Whether the source is read from an S3 server rather than from a folder."""
+
 
 class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a row has to reach.
@@ -48,8 +55,11 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ratio: float | None = None
     """Least ratio of ours to the peer."""
 
+    at_most: bool = False
+    """`value` is the most instead, of what is better when it is small."""
+
     def __str__(self) -> str:
-        absolute = f">= {self.value:,g}"
+        absolute = f"{'<=' if self.at_most else '>='} {self.value:,g}"
         return absolute if self.ratio is None else f"{absolute} and >= {self.ratio:g}x"
 
     def holds(self, ours: float | None, ratio: float | None) -> bool | None:
@@ -57,7 +67,7 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if ours is None:
             return False
         if self.ratio is None:
-            return ours >= self.value
+            return ours <= self.value if self.at_most else ours >= self.value
         return None if ratio is None else ratio >= self.ratio
 
 
@@ -78,7 +88,10 @@ class Race(msgspec.Struct, frozen=True, kw_only=True):
     """Sent before, untimed: a cold race warms code with tiles it does not time, a hot one sends its own."""
 
     bound: float
-    """Largest mean absolute difference between the decoded answers, 0 to 255."""
+    """Largest mean absolute difference between the decoded answers: metres of heights, 0 to 255 of all else."""
+
+    shows: Shows = "colours"
+    """What the answers are compared as: colours, heights written into colours, or the light on a relief."""
 
     connections: int = 4
     """Requests under way at a time."""
@@ -91,6 +104,36 @@ class Race(msgspec.Struct, frozen=True, kw_only=True):
 
     rounds: int = 1
     """How often ours is sent all requests: it is so much cheaper that once is too short to be measured."""
+
+    @property
+    def s3(self) -> bool:
+        """Whether the sources are read from an S3 server, where ours may send one request for each tile, no more."""
+        return any(request.s3 for request in self.requests)
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trial found."""
+
+    value: float | None
+    """In the unit of the row; None when the trial shows that something is wrong."""
+
+    note: str
+    """What was measured and seen, for a person."""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """A measurement of ours that is no race against a peer: one row of the result."""
+
+    id: str
+    """Stable identifier of the row."""
+
+    what: str
+    """What is measured, for a person."""
+
+    unit: str
+    target: Target
+    run: Callable[[Path, Callable[[str], None]], Figure]
+    """Does it, in a folder of its own, telling of its progress."""
 
 
 class Scenario(Protocol):
@@ -106,6 +149,12 @@ class Scenario(Protocol):
     def races(self) -> tuple[Race, ...]:
         """Return the races, in the order of the rows."""
         ...
+
+
+def trials_of(scenario: Scenario) -> tuple[Trial, ...]:
+    """Return what a scenario measures beside its races, by its function `trials` if it has one."""
+    found: tuple[Trial, ...] = getattr(scenario, "trials", tuple)()
+    return found
 
 
 def scenario_names() -> tuple[str, ...]:

@@ -117,7 +117,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     """Bytes of all stored objects."""
 
     objects: tuple[str, ...]
-    """Keys of all stored objects."""
+    """Keys of all stored objects; one that ends with `/` stands for all that begin with it."""
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failure", tag_field="event"):

@@ -8,6 +8,7 @@ from core.style import Style
 
 Kind = Literal["raster", "vector", "points"]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
+TileType = Literal["png", "jpg", "webp", "avif", "mvt"]
 Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
 
@@ -102,6 +103,59 @@ class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vec
     """Last WebMercatorQuad level worth asking; clients overzoom beyond."""
 
 
+class ArchiveVectorLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One layer inside the vector tiles of an archive (TileJSON 3.0, clause 3.3 `vector_layers`)."""
+
+    id: str
+    """Name of the layer in the tiles."""
+
+    fields: dict[str, str] = {}
+    """Attributes by name, with what the producer says of them."""
+
+    description: str = ""
+    """What people read."""
+
+    min_zoom: int = 0
+    """First level with features."""
+
+    max_zoom: int = 22
+    """Last level with features."""
+
+
+class ArchiveSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="archive"):
+    """A PMTiles 3 archive on the object store: finished tiles in Web Mercator, pictures or vectors."""
+
+    href: str
+    """Object key."""
+
+    tile_type: TileType
+    """Format of the tiles, and their extension."""
+
+    tile_size: int = 256
+    """Width and height of a picture, pixels; without meaning for vectors."""
+
+    resampling: Resampling = "bilinear"
+    """How pixels are found where a tile is made of others: in other sets, at other densities, beyond the last level."""
+
+    encoding: Literal["", "mapbox", "terrarium"] = ""
+    """How heights stand in the colours, which lossy formats would spoil; empty for pictures to be looked at."""
+
+    vector_layers: tuple[ArchiveVectorLayer, ...] = ()
+    """What is in vector tiles; empty for pictures."""
+
+    attribution: str = ""
+    """Who made the data, as the archive tells."""
+
+    tiles: int = 0
+    """Number of addresses that have a tile."""
+
+    min_zoom: int = 0
+    """First level with tiles."""
+
+    max_zoom: int = 22
+    """Last level with tiles."""
+
+
 class PointCloudFile(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One COPC file of a point cloud layer."""
 
@@ -143,7 +197,10 @@ class PointCloudSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=
     """Number of points by LAS classification code."""
 
 
-Source = RasterSource | VectorSource | PointCloudSource
+TiledSource = RasterSource | VectorSource | ArchiveSource
+"""What is served as tiles."""
+
+Source = TiledSource | PointCloudSource
 
 
 class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -185,6 +242,8 @@ class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def kind_of(layer: PublishedLayer) -> Kind:
     """Return the kind of a layer as the API names it."""
+    if isinstance(layer.source, ArchiveSource):
+        return "vector" if layer.source.tile_type == "mvt" else "raster"
     if isinstance(layer.source, RasterSource):
         return "raster"
     if isinstance(layer.source, VectorSource):

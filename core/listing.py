@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from core.app import READ
-from core.layer import Bounds, Kind, PublishedLayer, RasterSource, VectorSource, kind_of
+from core.layer import Bounds, Kind, PublishedLayer, TiledSource, kind_of
 from core.table import LayerTable
 
 
@@ -56,7 +56,7 @@ class LayerGuide(msgspec.Struct, frozen=True):
 def summarise(layer: PublishedLayer, guide: LayerGuide) -> LayerSummary:
     """Describe a layer to a visitor."""
     zooms: tuple[int, int] | tuple[None, None] = (None, None)
-    if isinstance(layer.source, RasterSource | VectorSource):
+    if isinstance(layer.source, TiledSource):
         zooms = (layer.source.min_zoom, layer.source.max_zoom)
     return LayerSummary(
         name=layer.name,

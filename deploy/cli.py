@@ -22,13 +22,24 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0 done, 1 refused or failed, 2 misused, 130 interrupted."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     for name in ("data", "host", "port"):
         value = getattr(arguments, name, None)
         if value is not None:
             os.environ[f"GEOPF_{name.upper()}"] = str(value)
     run: Command = arguments.run
     return exit_status(lambda: run(arguments))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Write `--bbox -5,42,8,51` as one word: argparse takes what begins with a minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--bbox":
+            joined[-1] = f"--bbox={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def exit_status(run: Callable[[], int]) -> int:
@@ -100,6 +111,24 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("name", metavar="LAYER")
     remove.set_defaults(run=_remove)
 
+    seed = commands.add_parser("seed", help="write a layer's tiles into a PMTiles or MBTiles archive")
+    seed.add_argument("name", metavar="LAYER")
+    seed.add_argument("--zooms", type=_zooms, help="levels, for instance 5-14 (default: those of the layer)")
+    seed.add_argument("--tms", default="PM", help="tile matrix set, one in Web Mercator (default: PM)")
+    seed.add_argument("--bbox", type=_bbox, metavar="W,S,E,N", help="degrees (default: the whole layer)")
+    seed.add_argument(
+        "--format",
+        choices=("webp", "jpg", "png", "avif", "mvt"),
+        default="",
+        help="default: webp for imagery, png for values, mvt for vectors",
+    )
+    seed.add_argument("--style", default="", help="style of a raster (default: its first)")
+    seed.add_argument("--quality", type=int, default=0, metavar="1-100", help="of webp, jpg and avif")
+    seed.add_argument("--output", default="", help="FILE.pmtiles or FILE.mbtiles (default: LAYER.pmtiles)")
+    seed.add_argument("--jobs", type=int, default=0, help="tiles made at a time (default: one a core)")
+    seed.add_argument("--replace", action="store_true", help="replace an archive that exists")
+    seed.set_defaults(run=_seed)
+
     serve = commands.add_parser("serve", help="run the platform")
     demo = commands.add_parser("demo", help="make a synthetic territory, publish it and run the platform")
     demo.add_argument("--no-serve", action="store_true", help="stop when the layers are published")
@@ -116,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("scenario", metavar="SCENARIO", nargs="?", default="")
     bench.add_argument("--json", action="store_true", help="print one JSON document")
     bench.add_argument("--peers", help="comma-separated names; default: all of the scenario")
+    bench.add_argument("--only", metavar="ROW,...", help="comma-separated rows to measure; default: all")
     bench.set_defaults(run=_bench)
     return parser
 
@@ -124,6 +154,23 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65534):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65534)")
     return int(text)
+
+
+def _zooms(text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (low, high if dash else low)):
+        raise argparse.ArgumentTypeError(f"{text!r} are not levels (write 5-14, or 7)")
+    return int(low), int(high if dash else low)
+
+
+def _bbox(text: str) -> tuple[float, float, float, float]:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a box (write west,south,east,north in degrees)") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a box (west below east, south below north, in degrees)")
+    return west, south, east, north
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
@@ -165,6 +212,27 @@ def _remove(arguments: argparse.Namespace) -> int:
     return remove(arguments.name)
 
 
+def _seed(arguments: argparse.Namespace) -> int:
+    from deploy.seed import SeedRequest, seed
+
+    if arguments.jobs < 0:
+        raise BadRequest(f"{arguments.jobs} tiles cannot be made at a time", "give --jobs 1 or more")
+    return seed(
+        SeedRequest(
+            layer=arguments.name,
+            tms=arguments.tms,
+            zooms=arguments.zooms,
+            bbox=arguments.bbox,
+            extension=arguments.format,
+            style=arguments.style,
+            quality=arguments.quality,
+            output=arguments.output,
+            jobs=arguments.jobs,
+            replace=arguments.replace,
+        )
+    )
+
+
 def _serve(_: argparse.Namespace) -> int:
     from deploy.serve import serve
 
@@ -190,10 +258,17 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise BadRequest(
             f"the bench needs {err.name}", "install the extra: pip install 'geoplateforme[bench]'"
         ) from err
-    peers = tuple(name.strip() for name in arguments.peers.split(",") if name.strip()) if arguments.peers else None
     return run_bench(
-        arguments.scenario, as_json=arguments.json, peers=peers, data=read_settings(CoreSettings).data.resolve()
+        arguments.scenario,
+        as_json=arguments.json,
+        peers=_listed(arguments.peers) if arguments.peers else None,
+        data=read_settings(CoreSettings).data.resolve(),
+        only=_listed(arguments.only or ""),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 if __name__ == "__main__":

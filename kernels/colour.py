@@ -37,12 +37,21 @@ def stretch(values, low, scale, result):
 
 
 @njit(inline="always")
-def _step_of(value, thresholds, starts, low, scale):
-    """Return how many thresholds are at or below a value."""
-    last = np.float32(starts.size - 1)
-    place = (value - low) * scale
-    place = place if place > np.float32(0.0) else np.float32(0.0)
-    step = np.int64(starts[np.int32(place if place < last else last)])
+def _cells_of(values, row, last, low, scale, cells):
+    """Write the cell of the table that each value of a row falls in, -1 for a missing one."""
+    zero = np.float32(0.0)
+    for col in range(cells.size):
+        value = values[row, col]
+        place = (value - low) * scale
+        place = place if place > zero else zero
+        place = place if place < last else last
+        cells[col] = np.int32(place) if value == value else np.int32(-1)  # noqa: PLR0124 - NaN is unequal to itself
+
+
+@njit(inline="always")
+def _step_of(value, thresholds, starts, cell):
+    """Return how many thresholds are at or below a value of a cell."""
+    step = np.int64(starts[cell])
     if step < 0:
         step = -1 - step
         while step < thresholds.size and thresholds[step] <= value:
@@ -70,13 +79,16 @@ def ramp_indexes(values, thresholds, starts, low, scale, missing, result):
         result: Shape (rows, cols). Modified.
     """
     rows, cols = values.shape
+    cells = np.empty(cols, np.int32)
+    last = np.float32(starts.size - 1)
     for row in range(rows):
+        _cells_of(values, row, last, low, scale, cells)
         for col in range(cols):
-            value = values[row, col]
-            if np.isnan(value):
+            cell = cells[col]
+            if cell < 0:
                 result[row, col] = missing
             else:
-                result[row, col] = _step_of(value, thresholds, starts, low, scale)
+                result[row, col] = _step_of(values[row, col], thresholds, starts, cell)
 
 
 @njit(
@@ -98,14 +110,17 @@ def ramp_colours(values, thresholds, starts, low, scale, colours, result):
         result: Shape (rows, cols, 4). Modified.
     """
     rows, cols = values.shape
+    cells = np.empty(cols, np.int32)
+    last = np.float32(starts.size - 1)
     for row in range(rows):
+        _cells_of(values, row, last, low, scale, cells)
         for col in range(cols):
-            value = values[row, col]
-            if np.isnan(value):
+            cell = cells[col]
+            if cell < 0:
                 for channel in range(4):
                     result[row, col, channel] = 0
             else:
-                step = _step_of(value, thresholds, starts, low, scale)
+                step = _step_of(values[row, col], thresholds, starts, cell)
                 for channel in range(4):
                     result[row, col, channel] = colours[step, channel]
 

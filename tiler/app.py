@@ -3,13 +3,18 @@
 from litestar.types import ASGIApp
 
 from core.cache import ByteCache
-from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.layer import ArchiveSource, PublishedLayer, TiledSource
 from core.listing import LayerGuide
 from core.storage import ObjectReader
 from core.table import LayerTable
+from tiler.archive.archives import Archives
+from tiler.archive.engine import ArchiveEngine
+from tiler.archive.level import MERCATOR
 from tiler.coverage import offered_sets
+from tiler.matrix import tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache
+from tiler.raster.encode import SERVING, Effort
 from tiler.raster.engine import RasterEngine
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
@@ -26,24 +31,50 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
+    return tiles_app(layers, create_renderer(store, pool, cache, settings), ReadyAnswers(cache)), pool
+
+
+def create_renderer(
+    store: ObjectReader,
+    pool: RenderPool,
+    cache: ByteCache[TileKey],
+    settings: TilerSettings,
+    effort: Effort = SERVING,
+) -> Renderer:
+    """Build what makes tiles.
+
+    Args:
+        store: Holds the layers' files.
+        pool: Threads that work for it.
+        cache: Keeps encoded tiles.
+        settings: Bounds of its caches.
+        effort: How much time goes into small tiles.
+    """
     rasters = RasterEngine(
         store,
         pool,
         headers=RasterHeaders(store, settings.header_cache_bytes),
         blocks=BlockCache(store, pool, settings.block_cache_bytes),
         indexes=MosaicIndexes(store, settings.header_cache_bytes),
+        effort=effort,
     )
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(pool, cache, rasters, vectors, StyleBook()), ReadyAnswers(cache)), pool
+    archives = ArchiveEngine(Archives(store, settings.header_cache_bytes), pool, effort)
+    return Renderer(pool, cache, rasters, vectors, StyleBook(), archives)
+
+
+def _sets(layer: PublishedLayer) -> tuple[str, ...]:
+    if not isinstance(layer.source, TiledSource):
+        return ()
+    sets = offered_sets(layer.bbox)
+    if isinstance(layer.source, ArchiveSource) and layer.source.tile_type == "mvt":
+        return tuple(name for name in sets if tile_matrix_set(name).crs == MERCATOR)
+    return sets
 
 
 GUIDE = LayerGuide(
-    tile_matrix_sets=lambda layer: offered_sets(layer.bbox) if _tiled(layer) else (),
+    tile_matrix_sets=_sets,
     samples=tile_samples,
     styles=style_summaries,
 )
 """What `/layers` tells of tiled layers."""
-
-
-def _tiled(layer: PublishedLayer) -> bool:
-    return isinstance(layer.source, RasterSource | VectorSource)

@@ -7,9 +7,10 @@ import msgspec
 
 from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
-from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.layer import ArchiveSource, PublishedLayer, RasterSource, TiledSource, VectorSource
 from core.style import Style
 from core.telemetry import count_plan
+from tiler.archive.engine import ArchiveEngine, Wanted
 from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
@@ -27,6 +28,9 @@ RASTER_TYPES = PICTURE_TYPES | DATA_TYPES
 
 VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application/vnd.mapbox-vector-tile"}
 """Media types of vector tiles by extension."""
+
+ARCHIVE_TYPES = PICTURE_TYPES | VECTOR_TYPES | {"avif": "image/avif"}
+"""Media types of stored tiles by extension."""
 
 ENCODING = "4"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
@@ -94,13 +98,13 @@ def address(
         BadRequest: No tile has this format.
         NotAcceptable: The layer, or the style, has no tiles in this format.
     """
-    types = RASTER_TYPES if isinstance(layer.source, RasterSource) else VECTOR_TYPES
-    if not isinstance(layer.source, RasterSource | VectorSource):
+    if not isinstance(layer.source, TiledSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
+    types = tile_types(layer.source)
     media_type = types.get(extension)
-    if extension not in RASTER_TYPES and extension not in VECTOR_TYPES and extension not in SEEDED_TYPES:
+    if extension not in RASTER_TYPES and extension not in ARCHIVE_TYPES:
         raise BadRequest(f".{extension[:20]} is not a tile format", f"use .{' or .'.join(types)}")
-    if media_type is None and extension in SEEDED_TYPES and types is RASTER_TYPES:
+    if media_type is None and extension in SEEDED_TYPES and isinstance(layer.source, RasterSource):
         raise NotAcceptable(f"{layer.name} gives .{extension} in seeded archives alone", "use .webp")
     if media_type is None:
         raise NotAcceptable(f"{layer.name} has no .{extension[:20]} tiles", f"use .{' or .'.join(types)}")
@@ -127,6 +131,18 @@ def _style(layer: PublishedLayer, name: str, extension: str) -> Style | None:
     return style
 
 
+def tile_types(source: TiledSource) -> dict[str, str]:
+    """Return the media types in which a layer has tiles, by extension."""
+    if isinstance(source, RasterSource):
+        return RASTER_TYPES
+    if isinstance(source, VectorSource) or source.tile_type == "mvt":
+        return VECTOR_TYPES
+    types = PICTURE_TYPES
+    if source.encoding:
+        types = {name: media for name, media in types.items() if name in LOSSLESS}
+    return types | {source.tile_type: ARCHIVE_TYPES[source.tile_type]}
+
+
 class Renderer:
     """Makes tiles, keeps the encoded ones in memory, and makes each of them once at a time."""
 
@@ -137,12 +153,14 @@ class Renderer:
         rasters: RasterEngine,
         vectors: VectorSources,
         styles: StyleBook,
+        archives: ArchiveEngine,
     ) -> None:
         self._pool = pool
         self._cache = cache
         self._rasters = rasters
         self._vectors = vectors
         self._styles = styles
+        self._archives = archives
 
     async def tile(self, wanted: TileAddress, *, gzipped: bool = False) -> EncodedTile:
         """Return one tile.
@@ -153,6 +171,9 @@ class Renderer:
 
         Raises:
             BadSource: The stored file is missing or damaged.
+            TileMatrixSetNotFound: The layer is an archive of vector tiles, and the set not Web Mercator.
+            TileNotFound: The layer is an archive of vector tiles without this level.
+            TooLarge: The tile would take more files, stored tiles or memory than a tile may.
             Unavailable: Too many tiles are being made, or the store does not answer.
         """
         start = time.perf_counter()
@@ -164,6 +185,10 @@ class Renderer:
         stages: Stages = {}
 
         async def make() -> bytes:
+            if isinstance(wanted.layer.source, ArchiveSource):
+                data, plan = await self._stored(wanted.layer.source, wanted, stages, gzipped=gzipped)
+                made.append(plan)
+                return data
             data, plan = await self._make(wanted, stages)
             made.append(plan)
             return await self._pool.run(_gzip, data) if gzipped and data else data
@@ -175,8 +200,7 @@ class Renderer:
         bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
         source = wanted.layer.source
         if isinstance(source, RasterSource):
-            side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
-            grid = PixelGrid(wanted.tms.crs, bounds[0], bounds[3], cell, cell, side, side)
+            grid = _grid(wanted)
             prepared = self._styles.get(wanted.layer, wanted.style or style_of(wanted.layer))
             source = source.on(wanted.tms.id, wanted.tms.crs)
             return await self._rasters.tile(source, prepared, grid, wanted.extension, stages)
@@ -187,10 +211,31 @@ class Renderer:
         )
         return encoded, vector_tile.PLAN
 
+    async def _stored(
+        self, source: ArchiveSource, wanted: TileAddress, stages: Stages, *, gzipped: bool
+    ) -> tuple[bytes, str]:
+        asked = Wanted(
+            tms=wanted.tms,
+            matrix=wanted.matrix,
+            col=wanted.col,
+            row=wanted.row,
+            extension=wanted.extension,
+            scale=wanted.scale,
+            grid=_grid(wanted),
+            gzipped=gzipped,
+        )
+        return await self._archives.tile(source, asked, stages)
+
     @staticmethod
     def _done(data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
         count_plan(plan)()
         return EncodedTile(data, plan, time.perf_counter() - start, stages)
+
+
+def _grid(wanted: TileAddress) -> PixelGrid:
+    west, _, _, north = tile_bounds(wanted.matrix, wanted.col, wanted.row)
+    side, cell = wanted.matrix.tile_size * wanted.scale, wanted.matrix.cell_size / wanted.scale
+    return PixelGrid(wanted.tms.crs, west, north, cell, cell, side, side)
 
 
 def _gzip(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from core.layer import Bounds, PublishedLayer, RasterSource, VectorSource
+from core.layer import ArchiveSource, Bounds, PublishedLayer, TiledSource, VectorSource
 from tiler.matrix import TileMatrixSet
 from tiler.samples import preferred_extension
 
@@ -37,6 +37,7 @@ class TileJson(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ours: its CRS."""
     style: str = ""
     """Ours: name of the style asked for."""
+    attribution: str = ""
 
 
 def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str, style_name: str = "") -> TileJson:
@@ -54,7 +55,7 @@ def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str, style_nam
         StyleNotFound: The layer has no such style.
     """
     source = layer.source
-    assert isinstance(source, RasterSource | VectorSource)
+    assert isinstance(source, TiledSource)
     mercator = tms.crs == "EPSG:3857"
     low, high = (source.min_zoom, source.max_zoom) if mercator else (0, len(tms.matrices) - 1)
     extension = preferred_extension(layer, style_name)
@@ -74,12 +75,15 @@ def describe(layer: PublishedLayer, tms: TileMatrixSet, base_url: str, style_nam
         tile_matrix_set="" if mercator else tms.id,
         crs="" if mercator else tms.crs,
         style=style_name,
+        attribution=source.attribution if isinstance(source, ArchiveSource) else "",
     )
 
 
-def _vector_layers(
-    layer: PublishedLayer, source: RasterSource | VectorSource, low: int, high: int
-) -> tuple[VectorLayer, ...] | None:
+def _vector_layers(layer: PublishedLayer, source: TiledSource, low: int, high: int) -> tuple[VectorLayer, ...] | None:
+    if isinstance(source, ArchiveSource) and source.vector_layers:
+        return tuple(
+            VectorLayer(one.id, one.fields, one.description, one.min_zoom, one.max_zoom) for one in source.vector_layers
+        )
     if not isinstance(source, VectorSource):
         return None
     return (VectorLayer(id=layer.name, fields=source.fields, description=layer.title, minzoom=low, maxzoom=high),)

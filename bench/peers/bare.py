@@ -22,9 +22,9 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
     return {"granian": version("granian")}
 
 
-def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: Mapping[str, str] = {}) -> Server:
     """Start one worker, as ours is started."""
-    del keeps
+    del keeps, environment
     port = free_port()
     paths = {name: str(path) for name, path in sources.items() if path.is_file()}
     root = str(Path(__file__).resolve().parents[2])

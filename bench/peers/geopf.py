@@ -4,29 +4,31 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from bench.imagery import files_of
 from bench.peer import Say
+from bench.s3 import OBJECTS
 from bench.scenario import Kept, TileRequest
 from bench.server import HOST, Server, end, free_port, launch
 from control.db.postmaster import living_postmaster
 from control.settings import postgres_folder
 from core.errors import Unavailable
+from core.open_store import FOLDER
 from core.settings import PREFIX
+from deploy.serve import platform_programs
+from deploy.settings import ServeSettings
 
 NAME = "geopf"
 
 _COMPONENTS = ("geoplateforme", "granian", "litestar", "numpy", "rasterio", "rio-tiler")
 _INGEST_TIMEOUT_S = 900.0
-_EMPTY: dict[Kept, tuple[str, ...]] = {
-    "all": (),
-    "blocks": ("TILE_CACHE_BYTES",),
-    "nothing": ("TILE_CACHE_BYTES", "BLOCK_CACHE_BYTES"),
-}
-"""Caches made so small that they hold nothing."""
+_TILES, _BLOCKS = f"{PREFIX}TILE_CACHE_BYTES", f"{PREFIX}BLOCK_CACHE_BYTES"
+
+EMPTY: dict[Kept, dict[str, str]] = {"all": {}, "blocks": {_TILES: "1"}, "nothing": {_TILES: "1", _BLOCKS: "1"}}
+"""Settings that make caches so small that they hold nothing."""
 
 _RESAMPLINGS = ("bilinear", "nearest")
 
@@ -40,23 +42,51 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
     for name, path in sources.items():
         for resampling in _RESAMPLINGS:
             say(f"publishing {path.name} as {_layer(name, resampling)}")
-            _ingest(home, _layer(name, resampling), path, resampling)
+            publish(home, _layer(name, resampling), files_of(path), "--resampling", resampling)
     return {component: version(component) for component in _COMPONENTS}
 
 
-def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
-    """Start the platform as a user would, with the caches the race allows."""
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: Mapping[str, str] = {}) -> Server:
+    """Start the platform as a user would, with the caches the race allows; from S3 an engine alone."""
     del sources
+    caches = EMPTY[keeps]
+    if environment:
+        return start_engine(home, {**caches, **environment, f"{PREFIX}STORAGE_URL": f"s3://{OBJECTS}"})
     port = free_port()
     return launch(
         NAME,
         [_command(), "serve", "--host", HOST, "--port", str(port)],
         port=port,
         home=home,
+        environment={**_environment(home), f"{PREFIX}CONTROL_PORT": str(free_port()), **caches},
+        ready="/readyz",
+    )
+
+
+def start_engine(home: Path, environment: Mapping[str, str]) -> Server:
+    """Start one engine without a control plane: what runs beside many others on a store they share.
+
+    Args:
+        home: Data folder of the platform that published.
+        environment: Settings beside those that follow from the folder.
+
+    Raises:
+        Unavailable: It does not come up.
+    """
+    port = free_port()
+    kept = home / "engine-alone"
+    (program,) = (one for one in platform_programs(ServeSettings(host=HOST, port=port)) if one.name == "engine")
+    return launch(
+        NAME,
+        program.command,
+        port=port,
+        home=kept,
         environment={
             **_environment(home),
-            f"{PREFIX}CONTROL_PORT": str(free_port()),
-            **{f"{PREFIX}{cache}": "1" for cache in _EMPTY[keeps]},
+            **program.environ,
+            f"{PREFIX}DATA": str(kept),
+            f"{PREFIX}STORAGE_URL": str(home / FOLDER),
+            **environment,
         },
         ready="/readyz",
     )
@@ -65,9 +95,15 @@ def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
 def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
     """Return the address of a tile."""
     del sources
+    return f"http://{HOST}:{server.port}{path_of(request)}"
+
+
+def path_of(request: TileRequest) -> str:
+    """Return the path and query of a tile."""
     density = "@2x" if request.size == 512 else ""
     place = f"{request.tms}/{request.z}/{request.x}/{request.y}{density}.{request.extension}"
-    return f"http://{HOST}:{server.port}/tiles/{_layer(request.source, request.resampling)}/{place}"
+    style = f"?style={request.style}" if request.style else ""
+    return f"/tiles/{_layer(request.source, request.resampling)}/{place}{style}"
 
 
 def stop(server: Server) -> None:
@@ -80,19 +116,23 @@ def _layer(source: str, resampling: str) -> str:
     return source if resampling == "bilinear" else f"{source}-{resampling}"
 
 
-def _ingest(home: Path, name: str, path: Path, resampling: str) -> None:
-    files = [str(file) for file in files_of(path)]
-    command = [_command(), "ingest", "raster", *files, "--name", name, "--as-is", "--resampling", resampling]
+def publish(home: Path, name: str, files: Sequence[Path], *options: str) -> None:
+    """Publish COGs as they are as one layer of the platform in a folder.
+
+    Raises:
+        Unavailable: It refuses.
+    """
+    command = [_command(), "ingest", "raster", *map(str, files), "--name", name, "--as-is", *options]
     try:
         ended = subprocess.run(
             command, env=_environment(home), capture_output=True, text=True, timeout=_INGEST_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as err:
-        raise Unavailable(f"{path.name} could not be published ({err})", "run geopf doctor") from err
+        raise Unavailable(f"{name} could not be published ({err})", "run geopf doctor") from err
     if ended.returncode != 0:
         lines = [line.strip() for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
         raise Unavailable(
-            f"{path.name} could not be published ({lines[-1][:300] if lines else f'status {ended.returncode}'})",
+            f"{name} could not be published ({lines[-1][:300] if lines else f'status {ended.returncode}'})",
             "run geopf doctor",
         )
 

@@ -10,8 +10,10 @@ import msgspec
 from bench.environment import ensure_environment, installed_versions
 from bench.imagery import files_of
 from bench.peer import Say
+from bench.s3 import SOURCES
 from bench.scenario import Kept, TileRequest
 from bench.server import HOST, Server, end, free_port, launch
+from bench.terrain import RAMP, RELIEF, ground_cell, ramp_colours, shown_limits
 from tiler.matrix import TileMatrixSet, scale_denominator, tile_limits, tile_matrix_set
 
 NAME = "titiler"
@@ -53,13 +55,18 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
     sets.mkdir(exist_ok=True)
     for identifier in _GIVEN_SETS:
         (sets / f"{identifier}.json").write_bytes(_encode_set(tile_matrix_set(identifier)))
+    ramps = home / "ramps"
+    ramps.mkdir(exist_ok=True)
     for name, path in sources.items():
         if path.is_dir():
             _mosaic_file(home, name).write_bytes(_encode_mosaic(path))
+        elif name == RELIEF:
+            colours = dict(enumerate(ramp_colours(path)))
+            (ramps / f"{name}-{RAMP}.json").write_bytes(msgspec.json.encode(colours))
     return installed_versions(python, [one.partition("==")[0].partition("[")[0] for one in REQUIREMENTS])
 
 
-def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
+def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: Mapping[str, str] = {}) -> Server:
     """Start one worker; what it keeps decoded it keeps for one request."""
     del sources, keeps
     port = free_port()
@@ -72,22 +79,29 @@ def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept) -> Server:
         ),
         port=port,
         home=home,
-        environment={"PATH": os.environ.get("PATH", ""), "TILEMATRIXSET_DIRECTORY": str(home / "sets"), **_GDAL},
+        environment={
+            "PATH": os.environ.get("PATH", ""),
+            "TILEMATRIXSET_DIRECTORY": str(home / "sets"),
+            "COLORMAP_DIRECTORY": str(home / "ramps"),
+            **_GDAL,
+            **environment,
+        },
         ready="/healthz",
     )
 
 
 def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> str:
-    """Return the address of a 256 pixel tile, resampled as ours."""
+    """Return the address of a tile, resampled and shown as ours."""
     tms = _OWN_SETS.get(request.tms, request.tms)
     path = sources[request.source]
     endpoint, file = ("mosaicjson", _mosaic_file(server.log.parent, request.source)) if path.is_dir() else ("cog", path)
     query = urlencode(
         {
-            "url": str(file),
+            "url": f"/vsis3/{SOURCES}/{file.name}" if request.s3 else str(file),
             "tilesize": request.size,
             "resampling": request.resampling,
             "reproject": request.resampling,
+            **_shown(request, path),
         }
     )
     place = f"{request.z}/{request.x}/{request.y}.{request.extension}"
@@ -97,6 +111,22 @@ def url(server: Server, sources: Mapping[str, Path], request: TileRequest) -> st
 def stop(server: Server) -> None:
     """End it."""
     end(server)
+
+
+def _shown(request: TileRequest, path: Path) -> dict[str, str]:
+    """Return the parameters that show heights as a style of ours does."""
+    match request.style:
+        case "":
+            return {}
+        case "terrain-rgb":
+            return {"algorithm": "terrainrgb"}
+        case "hillshade":
+            # 45 is its word for light from the north-west; its gradient is per pixel, so pixels are told in metres
+            given = {"azimuth": 45, "angle_altitude": 45.0, "z_exaggeration": 1.0 / ground_cell(request)}
+            return {"algorithm": "hillshade", "algorithm_params": msgspec.json.encode(given).decode(), "buffer": "3"}
+        case _:
+            low, high = shown_limits(path)
+            return {"rescale": f"{low!r},{high!r}", "colormap_name": f"{request.source}-{request.style}"}
 
 
 def _mosaic_file(home: Path, name: str) -> Path:

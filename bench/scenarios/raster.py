@@ -4,8 +4,10 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench import drift, growth
 from bench.imagery import LAMBERT, MERCATOR, MOSAIC, prepare_imagery, tiles
-from bench.scenario import Race, Target, TileRequest
+from bench.scenario import Race, Shows, Target, TileRequest, Trial
+from bench.terrain import RAMP, RELIEF, prepare_relief, relief_tiles
 
 PEERS = ("titiler", "bare")
 
@@ -26,7 +28,7 @@ _AGAINST_GDAL = ("titiler",)
 
 def prepare(folder: Path, say: Callable[[str], None]) -> Mapping[str, Path]:
     """Write the sources, once."""
-    return prepare_imagery(folder, say)
+    return {**prepare_imagery(folder, say), RELIEF: prepare_relief(folder, say)}
 
 
 def races() -> tuple[Race, ...]:
@@ -60,6 +62,18 @@ def races() -> tuple[Race, ...]:
             keeps="nothing",
             connections=_BUSY,
             rounds=40,
+        ),
+        Race(
+            id="passthrough-s3",
+            what="the same from an S3 server, directory of the COG known",
+            target=Target(value=4_000.0, ratio=150.0),
+            requests=_shuffled(tiles(MERCATOR, "18", size=512, s3=True)),
+            warmup=tiles(MERCATOR, "17", size=512, s3=True)[:16],
+            bound=2.0,
+            peers=_AGAINST_GDAL,
+            keeps="nothing",
+            connections=_BUSY,
+            rounds=20,
         ),
         Race(
             id="crop-256-cold",
@@ -120,6 +134,30 @@ def races() -> tuple[Race, ...]:
             connections=_BUSY,
             rounds=20,
         ),
+        _heights(
+            "terrain-rgb",
+            "terrain-rgb",
+            "256 px PNG tile of heights as Terrain-RGB, of blocks decoded for others",
+            Target(value=1_800.0, ratio=40.0),
+            bound=0.1,
+            shows="heights",
+        ),
+        _heights(
+            "hillshade",
+            "hillshade",
+            "256 px PNG tile of light on heights (Horn's gradient; the peer's sees two neighbours of eight)",
+            Target(value=1_400.0, ratio=50.0),
+            bound=4.0,
+            shows="light",
+        ),
+        _heights(
+            "ramp",
+            RAMP,
+            "256 px PNG tile of heights as colours of a ramp (the peer's of 256 steps)",
+            Target(value=3_500.0, ratio=50.0),
+            bound=2.0,
+            shows="colours",
+        ),
         Race(
             id="png-512",
             what="512 px PNG tile of a block of the COG",
@@ -131,6 +169,11 @@ def races() -> tuple[Race, ...]:
             keeps="nothing",
         ),
     )
+
+
+def trials() -> tuple[Trial, ...]:
+    """Return the rows that are measured beside ours alone."""
+    return growth.trial(), drift.trial()
 
 
 def _warp(identifier: str, resampling: str, wanted: tuple[TileRequest, ...], target: Target, *, bound: float) -> Race:
@@ -145,6 +188,23 @@ def _warp(identifier: str, resampling: str, wanted: tuple[TileRequest, ...], tar
         keeps="blocks",
         connections=_BUSY,
         rounds=_ROUNDS,
+    )
+
+
+def _heights(identifier: str, style: str, what: str, target: Target, *, bound: float, shows: Shows) -> Race:
+    wanted = relief_tiles(style)
+    return Race(
+        id=identifier,
+        what=what,
+        target=target,
+        requests=_shuffled(wanted),
+        warmup=_shuffled(wanted),
+        bound=bound,
+        shows=shows,
+        peers=_AGAINST_GDAL,
+        keeps="blocks",
+        connections=_BUSY,
+        rounds=20,
     )
 
 

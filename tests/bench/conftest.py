@@ -37,7 +37,7 @@ class BusyPeer:
         (home / "picture.png").write_bytes(self.picture)
         return {"busy": "1.0"}
 
-    def start(self, home, sources, *, keeps):
+    def start(self, home, sources, *, keeps, environment=None):
         port = free_port()
         command = [sys.executable, str(BUSY_SERVER), str(port), str(self.cpu_ms), str(home / "picture.png")]
         server = launch("busy", command, port=port, home=home, environment=os.environ, ready="/ready")

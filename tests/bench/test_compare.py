@@ -51,3 +51,18 @@ def test_an_answer_of_one_colour_is_refused(picture):
 def test_an_answer_that_is_no_image_is_refused(picture):
     with pytest.raises(BadSource, match="ours answer is no image"):
         mean_difference(b'{"detail": "no"}', encode(picture))
+
+
+def test_heights_are_compared_in_metres():
+    # Mapbox Terrain-RGB v1: height = -10000 + 0.1·(red·65536 + green·256 + blue); 1 of green is 25.6 m
+    one = np.dstack([np.full((8, 8), 1), np.arange(64).reshape(8, 8), np.full((8, 8), 7)])
+    other = one + np.array([0, 1, 0])
+    assert mean_difference(encode(one), encode(other), "heights") == pytest.approx(25.6, abs=1e-3)
+
+
+def test_light_of_a_peer_goes_from_minus_one_to_one():
+    cosine = np.linspace(-1, 1, 256).reshape(16, 16)
+    ours = np.rint(np.maximum(cosine, 0) * 255)[..., None].repeat(3, 2)
+    theirs = np.rint((cosine + 1) / 2 * 255)[..., None].repeat(3, 2)
+    assert mean_difference(encode(ours), encode(theirs), "light") < 0.6
+    assert mean_difference(encode(ours), encode(theirs)) > 50

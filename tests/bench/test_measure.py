@@ -3,8 +3,9 @@ import os
 import msgspec
 import pytest
 
-from bench.measure import Side, build_row, compare_answers, run_race
+from bench.measure import Side, build_row, compare_answers, run_race, trial_row
 from bench.report import Run
+from bench.scenario import Figure, Target, Trial
 from core.errors import BadSource
 
 from .conftest import BusyPeer, encode_picture
@@ -99,3 +100,21 @@ def test_a_row_without_a_peer_says_why_and_keeps_ours(small_race):
 def test_a_row_that_was_not_timed_does_not_hold(small_race):
     row = build_row(small_race, [], "geopf", {"other": "answers differ"})
     assert (row.ours, row.holds) == (None, False)
+
+
+def test_a_row_is_refused_when_a_tile_took_more_than_one_get(small_race):
+    fine, twice = (msgspec.structs.replace(run("geopf", 24, 1.0), gets=gets) for gets in (24, 25))
+    other = msgspec.structs.replace(run("slow", 24, 2.0), gets=70)
+    row = build_row(small_race, [fine, other], "geopf", {})
+    assert (row.ours, row.ratio, row.note) == (24.0, 2.0, "geopf: 24 GETs for 24 tiles, slow: 70 GETs for 24 tiles")
+    refused = build_row(small_race, [fine, twice, other], "geopf", {})
+    assert (refused.ours, refused.holds) == (None, False)
+    assert refused.note.startswith("refused, not one GET a tile: geopf: 49 GETs for 48 tiles")
+
+
+def test_a_trial_becomes_a_row_of_ours_alone():
+    trial = Trial(id="t", what="w", unit="u", target=Target(value=2.0, at_most=True), run=lambda home, say: None)
+    row = trial_row(trial, Figure(value=1.5, note="seen"))
+    assert (row.id, row.unit, row.ours, row.peer_value, row.ratio, row.holds) == ("t", "u", 1.5, None, None, True)
+    assert (row.target, row.note) == ("<= 2", "seen")
+    assert trial_row(trial, Figure(value=None, note="wrong")).holds is False

@@ -8,6 +8,7 @@ from bench import run as bench_run
 from bench import scenarios
 from bench.report import format_table
 from bench.run import keep, main, run_scenario
+from bench.scenario import Figure, Target, Trial
 
 from .conftest import AbsentPeer, BusyPeer, SmallScenario, encode_picture
 
@@ -58,6 +59,27 @@ def test_an_unknown_scenario_lists_those_there_are(tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "raster" in err
+
+
+def test_an_unknown_row_lists_those_there_are(installed, tmp_path, capfd):
+    assert main("small", as_json=True, peers=(), data=tmp_path, only=("small", "wide")) == 2
+    assert "no row is named 'wide': the rows are small" in capfd.readouterr().err
+
+
+def test_rows_are_measured_alone_and_trials_come_last(installed, monkeypatch, tmp_path, capfd):
+    def tried(home, say):
+        say(f"in {home.name}")
+        return Figure(value=3.0, note="as told")
+
+    trial = Trial(id="tried", what="a trial", unit="units", target=Target(value=2.0), run=tried)
+    monkeypatch.setattr(SmallScenario, "trials", lambda self: (trial,), raising=False)
+    assert main("small", as_json=True, peers=(), data=tmp_path / "data", only=("tried",)) == 0
+    out, err = capfd.readouterr()
+    (row,) = msgspec.json.decode(out)["rows"]
+    assert (row["id"], row["ours"], row["holds"], row["note"]) == ("tried", 3.0, True, "as told")
+    assert "in tried" in err
+    assert main("small", as_json=True, peers=(), data=tmp_path / "data") == 0
+    assert [row["id"] for row in msgspec.json.decode(capfd.readouterr().out)["rows"]] == ["small", "tried"]
 
 
 def test_an_unknown_peer_lists_those_there_are(tmp_path, capfd):

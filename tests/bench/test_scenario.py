@@ -23,7 +23,13 @@ def test_the_value_decides_where_the_target_has_no_ratio(ours, expected):
     assert Target(value=100.0).holds(ours, 2.0) is expected
 
 
+@pytest.mark.parametrize(("ours", "expected"), [(1.2, True), (0.9, True), (1.21, False), (None, False)])
+def test_a_target_can_be_the_most_there_may_be(ours, expected):
+    assert Target(value=1.2, at_most=True).holds(ours, None) is expected
+
+
 def test_a_target_reads_as_an_inequality():
+    assert str(Target(value=1.2, at_most=True)) == "<= 1.2"
     assert str(Target(value=1100.0, ratio=40.0)) == ">= 1,100 and >= 40x"
     assert str(Target(value=850.0)) == ">= 850"
 

@@ -9,15 +9,17 @@ from core.telemetry import configure_logging
 
 
 def _raster(spec: JobSpec, emit: Emit) -> Result:
+    from tiler.ingest.archive import archive_form, ingest_archive
     from tiler.ingest.raster import ingest_raster
 
-    return ingest_raster(spec, emit)
+    return (ingest_archive if archive_form(spec.inputs) else ingest_raster)(spec, emit)
 
 
 def _vector(spec: JobSpec, emit: Emit) -> Result:
+    from tiler.ingest.archive import archive_form, ingest_archive
     from tiler.ingest.vector import ingest_vector
 
-    return ingest_vector(spec, emit)
+    return (ingest_archive if archive_form(spec.inputs) else ingest_vector)(spec, emit)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def encode_bil(data: Data) -> bytes:
     values[np.isnan(values)] = BIL_NODATA
     if data.valid is not None:
         values[data.valid == 0] = BIL_NODATA
-    if data.nodata is not None and data.values.dtype != np.uint8:
+    if data.nodata is not None and data.values.dtype.kind == "f":
         values[data.values == data.nodata] = BIL_NODATA  # in one band of several
     return values.transpose(0, 2, 1).tobytes()
 
@@ -111,9 +111,7 @@ def _integers(measured: Samples, dtype: np.dtype[Any], nodata: float | None) -> 
         whole[~seen] = 0
         return Data(whole, valid, None)
     missing = dtype.type(int(nodata))
-    confused = (whole == missing) & seen
-    if values.dtype == np.uint8:  # missing is what has this value in all bands
-        confused &= (whole == missing).all(axis=2, keepdims=True)
+    confused = (whole == missing).all(axis=2, keepdims=True) & seen  # missing is what has this value in all bands
     whole[confused] = missing + 1 if missing < limits.max else missing - 1
     whole[~seen] = missing
     return Data(whole, valid, float(nodata))

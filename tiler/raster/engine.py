@@ -23,7 +23,7 @@ from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
 from tiler.raster.data import DATA_TYPES, encode_data, take_data
-from tiler.raster.encode import encode_picture
+from tiler.raster.encode import SERVING, Effort, encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
 from tiler.raster.header import RasterHeader, RasterHeaders
@@ -53,12 +53,14 @@ class RasterEngine:
         headers: RasterHeaders,
         blocks: BlockCache,
         indexes: MosaicIndexes,
+        effort: Effort = SERVING,
     ) -> None:
         self._store = store
         self._pool = pool
         self._headers = headers
         self._blocks = blocks
         self._indexes = indexes
+        self._effort = effort
 
     async def tile(
         self, source: RasterSource, style: PreparedStyle, grid: PixelGrid, extension: str, stages: Stages
@@ -83,7 +85,8 @@ class RasterEngine:
         def show(samples: Samples, palette: bytes) -> bytes:
             if extension in DATA_TYPES:
                 return encode_data(take_data(samples, style, source, grid), grid, extension)
-            return encode_picture(draw(samples, style, grid, palette), extension, lossless=style.style.lossless)
+            picture = draw(samples, style, grid, palette)
+            return encode_picture(picture, extension, lossless=style.style.lossless, effort=self._effort)
 
         async def attempt(headers: Sequence[RasterHeader], start: float) -> tuple[bytes, str]:
             plan = plan_raster(wide, source, headers, extension, pass_blocks=style.plain) if headers else None

@@ -100,7 +100,7 @@ class MosaicIndexes:
         """Return an index.
 
         Raises:
-            BadSource: The object is missing or no index.
+            BadSource: The object is missing, no index, or larger than what may be kept.
             Unavailable: The store does not answer.
         """
         kept = self._kept.get(key)
@@ -115,19 +115,27 @@ class MosaicIndexes:
 
     async def _read(self, key: str) -> MosaicIndex:
         try:
-            stored = await self._store.get(key)
+            stored = await self._store.get_start(key, int(self._kept.maxsize))
         except ObjectNotFound as err:
             raise BadSource(f"{key} is not in the object store", "store the layer again") from err
-        assert stored is not None, "without a condition the object comes"
+        if stored.info.size > self._kept.maxsize:
+            raise _too_large(key, stored.info.size)
         try:
-            return await asyncio.to_thread(msgspec.msgpack.decode, stored.data, type=MosaicIndex)
+            index = await asyncio.to_thread(msgspec.msgpack.decode, stored.data, type=MosaicIndex)
         except msgspec.DecodeError as err:
             raise BadSource(f"{key} is not the index of a mosaic ({err})", "store the layer again") from err
+        if _weight(index) > self._kept.maxsize:  # it would be read again for every tile
+            raise _too_large(key, _weight(index))
+        return index
 
     def _keep(self, key: str, done: asyncio.Task[MosaicIndex]) -> None:
         del self._pending[key]
-        if not done.cancelled() and done.exception() is None and _weight(done.result()) <= self._kept.maxsize:
+        if not done.cancelled() and done.exception() is None:
             self._kept[key] = done.result()
+
+
+def _too_large(key: str, size: int) -> BadSource:
+    return BadSource(f"{key} takes {size} bytes of memory, more than indexes may", "raise GEOPF_HEADER_CACHE_BYTES")
 
 
 def _weight(index: MosaicIndex) -> int:

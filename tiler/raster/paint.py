@@ -37,13 +37,15 @@ def paint(
         return None
     if samples.values.dtype == np.uint8:
         return None if samples.valid is not None and not samples.valid.any() else samples
-    return None if np.isnan(samples.values).all() else samples
+    first = samples.values[0, 0, 0]
+    return None if np.isnan(first) and np.isnan(samples.values).all() else samples
 
 
 def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.uint8] | None] | None:
     """Put the blocks of the window together: values (rows, cols, bands) and validity, None when nothing is there."""
     first_col, first_row, end_col, end_row = part.window
     values: NDArray[Any] | None = None
+    apart = len({index for index, _ in part.wanted}) == 1  # blocks of one file do not overlap
     valid = np.zeros((end_row - first_row, end_col - first_col), np.uint8)
     for index, address in reversed(part.wanted):  # the most important last, over the others
         block = found[address]
@@ -57,18 +59,23 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
         south = min(top + level.block_height, member.row + level.height, end_row)
         if west >= east or north >= south:
             continue
-        if values is None:
-            shape = (*valid.shape, len(bands))
-            flat = block.values.dtype == np.uint8
-            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
         here = (slice(north - first_row, south - first_row), slice(west - first_col, east - first_col))
         there = (slice(north - top, south - top), slice(west - left, east - left))
         taken = block.values[there]
         stored = [band - (0 <= level.alpha < band) for band in bands]  # blocks are kept without their alpha
         if stored != list(range(taken.shape[2])):
             taken = taken[..., stored]
+        if len(part.wanted) == 1 and block.valid is None and (west, north, east, south) == part.window:
+            return np.array(taken, order="C"), None  # a copy, as other parts may paint on it
+        if values is None:
+            shape = (*valid.shape, len(bands))
+            flat = block.values.dtype == np.uint8
+            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
         if values.dtype != np.uint8:
-            np.copyto(values[here], taken, where=~np.isnan(taken))
+            if apart:
+                values[here] = taken
+            else:
+                np.copyto(values[here], taken, where=~np.isnan(taken))
         elif block.valid is None:
             values[here], valid[here] = taken, 255
         else:
@@ -93,6 +100,10 @@ def _paint_part(
         left, top = col - round(float(part.x[0, 0]) - 0.5), row - round(float(part.y[0, 0]) - 0.5)
         if before is None and (left, top, width, height) == (0, 0, grid.cols, grid.rows):
             return Samples(values, valid)
+        if before is None and values.dtype != np.uint8:
+            around = np.full((grid.rows, grid.cols, len(bands)), np.nan, np.float32)
+            around[top : top + height, left : left + width] = values
+            return Samples(around)
     x, y = part.x - col, part.y - row
     if values.dtype != np.uint8:
         shape = (grid.rows, grid.cols, len(bands))

@@ -12,7 +12,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from kernels.png import cheaper_filter, filter_rows, pack_rows
+from kernels.png import UP, cheaper_filter, filter_rows, pack_rows
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -20,7 +20,13 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 _INDEXED = 3
 _FAST, _SMALL = 1, 6
-"""Levels: of ISA-L for what changes from pixel to pixel, of libdeflate for indexes, which are few bytes."""
+"""Levels: of ISA-L for what changes from pixel to pixel, of libdeflate for packed indexes, which are few bytes."""
+
+_MANY_BITS = 8
+"""Indexes of so many bits are those of a ramp: neighbours differ little, so they are filtered as shades of grey are.
+
+That takes an eighth of the time of libdeflate on unfiltered indexes and gives files a third larger.
+"""
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -48,7 +54,12 @@ def encode_indexed_png(indexes: NDArray[np.uint8], palette: bytes) -> bytes:
     colours = np.frombuffer(palette, np.uint8).reshape(-1, 4)
     bits = next(bits for bits in (1, 2, 4, 8) if len(colours) <= 1 << bits)
     rows = np.empty((height, 1 + -(-width * bits // 8)), np.uint8)
-    pack_rows(np.ascontiguousarray(indexes), bits, rows)
+    if bits == _MANY_BITS:
+        filter_rows(np.ascontiguousarray(indexes), 1, UP, rows)
+        data = isal_zlib.compress(rows, _FAST)
+    else:
+        pack_rows(np.ascontiguousarray(indexes), bits, rows)
+        data = bytes(imagecodecs.deflate_encode(rows.tobytes(), level=_SMALL, raw=False))
     clear = np.flatnonzero(colours[:, 3] != 255)
     alphas = colours[: clear[-1] + 1, 3].tobytes() if clear.size else b""
     header = struct.pack(">IIBBBBB", width, height, bits, _INDEXED, 0, 0, 0)
@@ -57,7 +68,7 @@ def encode_indexed_png(indexes: NDArray[np.uint8], palette: bytes) -> bytes:
         _chunk(b"IHDR", header),
         _chunk(b"PLTE", colours[:, :3].tobytes()),
         _chunk(b"tRNS", alphas) if alphas else b"",
-        _chunk(b"IDAT", bytes(imagecodecs.deflate_encode(rows.tobytes(), level=_SMALL, raw=False))),
+        _chunk(b"IDAT", data),
         _END,
     ))  # fmt: skip
 

@@ -3,10 +3,10 @@
 from contextlib import suppress
 
 from core.errors import NotAcceptable
-from core.layer import PublishedLayer, RasterSource
+from core.layer import PublishedLayer, RasterSource, TiledSource
 from tiler.raster.data import DATA_TYPES
 from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
-from tiler.renderer import VECTOR_TYPES
+from tiler.renderer import tile_types
 from tiler.samples import preferred_extension
 from tiler.styles import data_style_of, style_of
 
@@ -44,7 +44,8 @@ def choose_extension(layer: PublishedLayer, accept: str, style_name: str = "") -
 
 def _types(layer: PublishedLayer, style_name: str) -> dict[str, str]:
     """Return the formats in which a style can be given, by extension, without parameters of the media types."""
-    types = VECTOR_TYPES
+    assert isinstance(layer.source, TiledSource)
+    types = tile_types(layer.source)
     if isinstance(layer.source, RasterSource):
         lossless = style_of(layer, style_name).lossless
         types = {name: media for name, media in PICTURE_TYPES.items() if not lossless or name in LOSSLESS}

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from core.asgi import answer, answer_preflight, answer_wrong_method, header
 from core.errors import BadRequest, GeoplateformeError, LayerNotFound
 from core.http import etag_matches, status_of
-from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.layer import PublishedLayer, TiledSource
 from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.matrix import tile_matrix_set
@@ -81,7 +81,7 @@ async def _serve(
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
     _, tms, z, x, file = segments
     y, dot, extension = file.partition(".")
-    negotiated = not dot and isinstance(layer.source, RasterSource | VectorSource)
+    negotiated = not dot and isinstance(layer.source, TiledSource)
     if negotiated:
         extension = choose_extension(layer, header(scope, b"accept"), style_name)
     wanted = address(layer, tms, z, x, y, extension, style_name)
@@ -129,7 +129,7 @@ def _timing(tile: EncodedTile) -> str:
 async def _tilejson(
     scope: HTTPScope, send: Send, layer: PublishedLayer, tms_id: str, style_name: str
 ) -> tuple[int, int]:
-    if not isinstance(layer.source, RasterSource | VectorSource):
+    if not isinstance(layer.source, TiledSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     tms = tile_matrix_set(tms_id)
     base_url = _base_url(scope)

@@ -14,6 +14,8 @@ def test_a_tile_is_asked_from_the_layer_named_like_the_source(tmp_path):
     server = Server(name="geopf", process=process, port=8123, log=tmp_path / "log")
     request = TileRequest(source="bench-ortho", tms="PM", z=3, x=2, y=1, extension="jpg")
     assert geopf.url(server, {}, request) == "http://127.0.0.1:8123/tiles/bench-ortho/PM/3/2/1.jpg"
+    shaded = TileRequest(source="dem", tms="PM", z=3, x=2, y=1, extension="png", size=512, style="hillshade")
+    assert geopf.path_of(shaded) == "/tiles/dem/PM/3/2/1@2x.png?style=hillshade"
 
 
 def test_settings_of_the_user_do_not_reach_the_measured_platform(monkeypatch, tmp_path):

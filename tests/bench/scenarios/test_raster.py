@@ -5,16 +5,19 @@ import pytest
 from pyproj import Transformer
 
 from bench.imagery import LAMBERT, MERCATOR, MOSAIC, box_of
-from bench.scenarios.raster import races
+from bench.scenarios.raster import races, trials
+from bench.terrain import RELIEF, relief_box
 
 IDS = {race.id: race for race in races()}
 
 
 def test_rows_have_the_agreed_identifiers():
     assert list(IDS) == [
-        "cached", "passthrough-512", "crop-256-cold", "crop-256-hot", "warp-256-cold", "warp-256-hot",
-        "warp-256-hot-bilinear", "mosaic-16-cold", "mosaic-16-hot", "png-512",
+        "cached", "passthrough-512", "passthrough-s3", "crop-256-cold", "crop-256-hot", "warp-256-cold",
+        "warp-256-hot", "warp-256-hot-bilinear", "mosaic-16-cold", "mosaic-16-hot", "terrain-rgb", "hillshade", "ramp",
+        "png-512",
     ]  # fmt: skip
+    assert [trial.id for trial in trials()] == ["layer-growth", "rss-drift"]
 
 
 def test_the_crops_lie_in_the_tile_of_level_14_around_the_place():
@@ -45,8 +48,8 @@ def test_a_hot_race_warms_with_all_it_times(race):
 def test_tiles_lie_within_their_source(race):
     tms = morecantile.tms.get("WebMercatorQuad")
     for one in set(race.requests):
-        assert one.source in {MERCATOR, LAMBERT, MOSAIC}
-        crs, (west, south, east, north) = box_of(one.source)
+        assert one.source in {MERCATOR, LAMBERT, MOSAIC, RELIEF}
+        crs, (west, south, east, north) = ("EPSG:3857", relief_box()) if one.source == RELIEF else box_of(one.source)
         to_source = Transformer.from_crs("EPSG:3857", crs, always_xy=True)
         box = tms.xy_bounds(morecantile.Tile(one.x, one.y, one.z))
         for x in (box.left, box.right):

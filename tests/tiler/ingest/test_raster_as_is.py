@@ -9,6 +9,7 @@ from core.errors import InputRefused
 from core.job import JobSpec
 from tests.doubles import MemoryStore
 from tests.tiler.raster.tiffs import photo, write_cog, write_tiff
+from tiler.ingest import raster_as_is
 from tiler.ingest.raster import ingest_raster
 from tiler.raster.directory import parse
 from tiler.raster.mosaic import MosaicIndex, files_in
@@ -61,6 +62,36 @@ def test_many_cogs_come_with_an_index_that_finds_them(tmp_path, ingest):
     assert index.crs == "EPSG:2154"
     assert files_in(index, (700_070, 6_599_950, 700_130, 6_599_990), 0.5) == ["d/1/dalle1.tif", "d/1/dalle2.tif"]
     assert files_in(index, (0, 0, 1, 1), 0.5) == []
+
+
+def test_a_folder_of_cogs_is_one_layer_and_other_files_are_left_out(tmp_path, ingest):
+    folder = tmp_path / "survey"
+    folder.mkdir()
+    for col in range(3):
+        place = LAMBERT | {"west": 700_000.0 + col * 60}
+        write_cog(folder / f"dalle{col}.tif", photo(300, 300, seed=col), **place, BLOCKSIZE=128)
+    (folder / "dalle0.tfw").write_text("0.2")
+    result, store = ingest(folder)
+    assert set(store.objects) == {*(f"d/1/dalle{col}.tif" for col in range(3)), "d/1/l.index.msgpack"}
+    assert result.source.files == 3
+
+
+def test_a_result_of_very_many_objects_names_their_folder(tmp_path, ingest, monkeypatch):
+    monkeypatch.setattr(raster_as_is, "_NAMED", 3)
+    folder = tmp_path / "survey"
+    folder.mkdir()
+    for col in range(3):
+        place = LAMBERT | {"west": 700_000.0 + col * 60}
+        write_cog(folder / f"dalle{col}.tif", photo(300, 300, seed=col), **place, BLOCKSIZE=128)
+    result, _ = ingest(folder)
+    assert result.objects == ("d/1/",)
+
+
+def test_a_file_off_the_map_is_named(tmp_path, ingest):
+    near = write_cog(tmp_path / "near.tif", photo(300, 300), **LAMBERT, BLOCKSIZE=128)
+    far = write_cog(tmp_path / "far.tif", photo(300, 300), **(LAMBERT | {"west": 1e30, "cell": 1e28}), BLOCKSIZE=128)
+    with pytest.raises(InputRefused, match=r"far\.tif lies outside Web Mercator"):
+        ingest(near, far)
 
 
 def test_files_of_one_name_are_numbered(tmp_path, ingest):
@@ -117,7 +148,7 @@ def test_a_file_that_was_not_copied_whole_is_refused(tmp_path, ingest):
     path = write_cog(tmp_path / "cut.tif", photo(600, 600), **LAMBERT, COMPRESS="JPEG", BLOCKSIZE=256)
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
-    with pytest.raises(InputRefused, match=rf"cut.tif is cut off: .* and has {len(whole) - 100} bytes"):
+    with pytest.raises(InputRefused, match=rf"cut.tif is cut off: .* and it has {len(whole) - 100}$|is cut off: .* and it has {len(whole) - 100}:"):
         ingest(path)
 
 

@@ -1,10 +1,13 @@
 """tiler.raster.mosaic: the tree finds what a look at every box finds, in the order of the files."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiler.raster.mosaic import MosaicIndex, build_index, build_tier, files_in
+from core.errors import BadSource
+from tests.doubles import MemoryStore
+from tiler.raster.mosaic import MosaicIndex, MosaicIndexes, build_index, build_tier, files_in
 
 PLACE = st.floats(-1e6, 1e6)
 BOX = st.tuples(PLACE, PLACE, st.floats(0, 5e5), st.floats(0, 5e5)).map(
@@ -41,3 +44,33 @@ def test_names_of_any_script_come_back_whole():
     names = ["été/é.tif", "日本.tif", "a"]
     index = MosaicIndex("EPSG:2154", "", (build_tier(1.0, names, [(0, 0, 1, 1)] * 3),))
     assert files_in(index, (0, 0, 1, 1), 1.0) == names
+
+
+@pytest.fixture
+def stored():
+    store = MemoryStore()
+    boxes = [(col, 0, col + 1, 1) for col in range(100)]
+    index = build_index("EPSG:2154", [f"m/{col}.tif" for col in range(100)], boxes)
+    store.objects["m/index"] = msgspec.msgpack.encode(index)
+    return store
+
+
+async def test_an_index_is_read_once(stored):
+    indexes = MosaicIndexes(stored, 1 << 20)
+    for col in (3, 70):
+        assert files_in(await indexes.get("m/index"), (col + 0.4, 0.4, col + 0.6, 0.6), 1.0) == [f"m/{col}.tif"]
+    assert len(stored.calls) == 1
+
+
+@pytest.mark.parametrize("beyond", [-100, 100], ids=["object", "decoded"])
+async def test_an_index_that_may_not_be_kept_is_refused_and_never_read_for_every_tile(stored, beyond):
+    capacity = len(stored.objects["m/index"]) + beyond
+    with pytest.raises(BadSource, match="more than indexes may") as caught:
+        await MosaicIndexes(stored, capacity).get("m/index")
+    assert "GEOPF_HEADER_CACHE_BYTES" in caught.value.remedy
+
+
+async def test_what_is_no_index_is_told(stored):
+    stored.objects["m/index"] = b"GIF89a"
+    with pytest.raises(BadSource, match="not the index of a mosaic"):
+        await MosaicIndexes(stored, 1 << 20).get("m/index")

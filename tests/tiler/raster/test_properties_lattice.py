@@ -1,4 +1,4 @@
-"""Lattices: in every system of IGN's tile matrix sets, pixels are where PROJ says, to a twentieth of a pixel."""
+"""tiler.raster.grid: in every system of IGN's sets, pixels are where PROJ says, to a twentieth of a pixel."""
 
 import numpy as np
 import pytest
