@@ -115,7 +115,8 @@ class Batch:
                     processes=False,
                     n_workers=1,
                     threads_per_worker=self._settings.job_threads,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # its servers would else listen on all interfaces, on a set port
+                    worker_dashboard_address="127.0.0.1:0",
                     memory_limit=0,
                     set_as_default=False,
                 )

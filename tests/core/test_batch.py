@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
@@ -106,3 +107,30 @@ def test_the_workers_of_a_cluster_do_the_work():
         with open_batch(settings) as batch:
             assert sorted(batch.run(double, list(range(10)))) == [2 * number for number in range(10)]
             assert next(batch.run(where, [1])) != threading.get_ident()
+
+
+def listening():
+    """Local addresses that this process listens on, as Linux writes them (proc(5), net/tcp): 0100007F is 127.0.0.1."""
+    own = set()
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            own.add(str(link.readlink()))
+        except OSError:  # the descriptor of the listing itself
+            continue
+    found = []
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                found.append(fields[1].partition(":")[0])
+    return found
+
+
+def test_threads_of_this_process_open_no_port_to_others():
+    before = listening()
+    with open_batch(BatchSettings()) as batch:
+        assert sorted(batch.run(double, [1, 2])) == [2, 4]
+        opened = listening()
+        for address in before:
+            opened.remove(address)
+        assert set(opened) <= {"0100007F"}

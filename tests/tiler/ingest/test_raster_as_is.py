@@ -148,7 +148,10 @@ def test_a_file_that_was_not_copied_whole_is_refused(tmp_path, ingest):
     path = write_cog(tmp_path / "cut.tif", photo(600, 600), **LAMBERT, COMPRESS="JPEG", BLOCKSIZE=256)
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
-    with pytest.raises(InputRefused, match=rf"cut.tif is cut off: .* and it has {len(whole) - 100}$|is cut off: .* and it has {len(whole) - 100}:"):
+    with pytest.raises(
+        InputRefused,
+        match=rf"cut.tif is cut off: .* and it has {len(whole) - 100}$|is cut off: .* and it has {len(whole) - 100}:",
+    ):
         ingest(path)
 
 
