@@ -112,6 +112,14 @@ PLANS = {
 }
 
 
+async def outcome(engine, source, grid, extension):
+    """Return a tile and None, or nothing and the error."""
+    try:
+        return (await engine.send(source, grid, extension))[0], None
+    except GeoplateformeError as error:
+        return b"", error
+
+
 @pytest.mark.parametrize(("plan", "mosaic"), [("stored", False), ("cut", False), ("warped", True)])
 @pytest.mark.parametrize("how", DAMAGES, ids=lambda how: how.__name__)
 @pytest.mark.parametrize("form", FORMS)
@@ -139,9 +147,8 @@ async def test_a_damaged_block_spoils_no_tile_but_its_own(form, how, mosaic, pla
             for col in (1, 2, 3):
                 grid = grid_of(col * BLOCK, row * BLOCK, shift=shift)
                 wanted, _ = await sound.send(source, grid, extension)
-                try:
-                    found, _ = await hurt.send(source, grid, extension)
-                except GeoplateformeError as error:
+                found, error = await outcome(hurt, source, grid, extension)
+                if error is not None:
                     assert status_of(type(error)) == 502, error
                     assert "a.tif" in str(error)
                     refused += 1
@@ -175,8 +182,7 @@ def test_flipped_bits_and_cuts_end_in_a_reading_or_a_refusal_soon(form, flips, k
     start = time.monotonic()
     try:
         tiff = parse(bytes(data))
-    except BadSource as error:
-        assert error.message
+    except BadSource:
         assert time.monotonic() - start < 2
         return
     assert tiff.bytes_held < 1 << 20
