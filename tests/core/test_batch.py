@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,27 @@ def test_the_workers_of_a_cluster_do_the_work():
         with pytest.raises(InputRefused, match="seven"):
             list(batch.run(refuse_seven, list(range(20))))
         assert list(batch.run(answer_at_the_second_try, [1])) == [1]
+
+
+def listening():
+    """Local addresses that this process listens on, as Linux writes them (proc(5), net/tcp): 0100007F is 127.0.0.1."""
+    own = set()
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            own.add(str(link.readlink()))
+        except OSError:  # the descriptor of the listing itself
+            continue
+    found = []
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                found.append(fields[1].partition(":")[0])
+    return found
+
+
+def test_threads_of_this_process_open_no_port_to_others():
+    before = listening()
+    with open_batch(BatchSettings()) as batch:
+        assert sorted(batch.run(double, [1, 2])) == [2, 4]
+        assert listening() == before

@@ -28,6 +28,9 @@ _OTHER_KINDS = {".las": "points", ".laz": "points"} | dict.fromkeys(
 MERCATOR_LATITUDE = 85.0511287798066
 """Where Web Mercator ends, degrees."""
 
+_FARTHEST = 95.0
+"""Latitude that is surely none, degrees: grids of the whole earth reach half a pixel beyond the poles."""
+
 
 class RasterInput(msgspec.Struct, frozen=True):
     """What is known of a raster before its pixels are read."""
@@ -68,6 +71,12 @@ def open_dataset(path: str) -> DatasetReader:
     except (*GDAL_ERRORS, ValueError) as err:
         reason = _one_line(err).replace(f"'{path}' ", "")
         raise InputRefused(f"{name} cannot be read as a raster ({reason})", _remedy(path)) from err
+
+
+def unreadable(path: str, error: BaseException) -> InputRefused:
+    """Return the refusal of a raster that opens and whose pixels do not come."""
+    reason = _one_line(error.__cause__ or error)
+    return InputRefused(f"{Path(path).name} is damaged: its pixels cannot be read ({reason})", "get the file again")
 
 
 def _remedy(path: str) -> str:
@@ -141,6 +150,8 @@ def _bbox(dataset: DatasetReader, crs: CRS, *, gcps: bool, name: str) -> Bounds:
     else:
         bounds = array_bounds(dataset.height, dataset.width, dataset.transform)
         bounds = (min(bounds[::2]), min(bounds[1::2]), max(bounds[::2]), max(bounds[1::2]))
+    if crs.is_geographic and (max(map(abs, bounds[1::2])) > _FARTHEST or max(map(abs, bounds[::2])) > 6 * _FARTHEST):
+        raise InputRefused(f"the bounds {bounds} of {name} are no degrees", "check its CRS or declare --crs")
     try:
         west, south, east, north = transform_bounds(crs, CRS.from_epsg(4326), *bounds, densify_pts=21)
     except (*GDAL_ERRORS, CRSError) as err:

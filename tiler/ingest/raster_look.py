@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyproj
 
 from core.errors import BadSource, InputRefused
@@ -83,6 +84,9 @@ def _look(path: str, *, declared: bool) -> Looked:
         raise InputRefused(f"{name} cannot be stored as it is: {reason}", _REMEDY)
     if not (tiff.crs or declared):
         raise InputRefused(f"{name} cannot be stored as it is: its CRS has no code", "declare it, as --crs EPSG:2154")
+    size, end = Path(path).stat().st_size, _end(tiff)
+    if end > size:
+        raise InputRefused(f"{name} is cut off: its blocks end at byte {end}, and it has {size}", "get the file again")
     full, place = tiff.levels[0], tiff.placement
     if len(tiff.levels) == 1 and max(full.width, full.height) > _ALONE_PX:
         raise InputRefused(f"{name} has no overviews", _REMEDY)
@@ -101,6 +105,13 @@ def _look(path: str, *, declared: bool) -> Looked:
         nodata=tiff.nodata,
         reductions=len(tiff.levels) - 1,
     )
+
+
+def _end(tiff: Tiff) -> int:
+    """Return the byte after the last one of any block."""
+    parts = [*tiff.levels, *(mask for mask in tiff.masks if mask is not None)]
+    ends = [(one.offsets.astype(np.uint64) + one.counts.astype(np.uint64))[one.counts > 0] for one in parts]
+    return max((int(one.max()) for one in ends if one.size), default=0)
 
 
 def _read(path: Path) -> Tiff:

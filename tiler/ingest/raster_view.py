@@ -10,14 +10,22 @@ from rasterio.io import DatasetReader
 from rasterio.warp import transform
 
 from core.errors import InputRefused
+from tiler.ingest.raster_input import GDAL_ERRORS, unreadable
 
 
 def small_view(dataset: DatasetReader, bands: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
-    """Return samples (bands, rows, cols), validity (rows, cols) and the reduction of a small view of the COG."""
+    """Return samples (bands, rows, cols), validity (rows, cols) and the reduction of a small view of the COG.
+
+    Raises:
+        InputRefused: Its pixels cannot be read.
+    """
     factor = max(dataset.width, dataset.height) / 1024
     shape = (max(1, round(dataset.height / max(factor, 1))), max(1, round(dataset.width / max(factor, 1))))
-    samples = dataset.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest)
-    return samples, dataset.dataset_mask(out_shape=shape) > 0, max(factor, 1)
+    try:
+        samples = dataset.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest)
+        return samples, dataset.dataset_mask(out_shape=shape) > 0, max(factor, 1)
+    except GDAL_ERRORS as err:
+        raise unreadable(dataset.name, err) from err
 
 
 def find_sample(dataset: DatasetReader, crs: CRS) -> tuple[float, float]:

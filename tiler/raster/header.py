@@ -95,7 +95,7 @@ class RasterHeaders:
 def why_fallback(tiff: Tiff) -> str:
     """Return why a file cannot be painted from its blocks, empty when it can."""
     if tiff.placement is None:
-        return "it is rotated or placed by control points"
+        return "it is rotated, or placed by control points or a file beside it"
     if tiff.scaled:
         return "its samples have a scale and an offset"
     return next((reason for reason in map(why_not, tiff.levels) if reason), "")

@@ -11,6 +11,7 @@ from tests.doubles import MemoryStore
 from tests.tiler.raster.tiffs import photo, write_cog, write_tiff
 from tiler.ingest import raster_as_is
 from tiler.ingest.raster import ingest_raster
+from tiler.raster.directory import parse
 from tiler.raster.mosaic import MosaicIndex, files_in
 
 LAMBERT = {"west": 700_000.0, "north": 6_600_000.0, "cell": 0.2, "crs": "EPSG:2154"}
@@ -141,3 +142,25 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, ingest):
     for other in (grey, mercator):
         with pytest.raises(InputRefused, match="other bands or another CRS"):
             ingest(one, other)
+
+
+def test_a_file_that_was_not_copied_whole_is_refused(tmp_path, ingest):
+    path = write_cog(tmp_path / "cut.tif", photo(600, 600), **LAMBERT, COMPRESS="JPEG", BLOCKSIZE=256)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(
+        InputRefused,
+        match=rf"cut.tif is cut off: .* and it has {len(whole) - 100}$|is cut off: .* and it has {len(whole) - 100}:",
+    ):
+        ingest(path)
+
+
+def test_a_file_whose_pixels_cannot_be_read_is_refused(tmp_path, ingest):
+    path = write_cog(tmp_path / "bad.tif", photo(600, 600, 1), **LAMBERT, COMPRESS="DEFLATE", BLOCKSIZE=256)
+    data = bytearray(path.read_bytes())
+    for level in parse(bytes(data)).levels:
+        for offset in level.offsets:
+            data[int(offset) : int(offset) + 64] = bytes(64)
+    path.write_bytes(data)
+    with pytest.raises(InputRefused, match=r"bad.tif is damaged: its pixels cannot be read"):
+        ingest(path)
