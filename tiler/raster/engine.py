@@ -9,7 +9,7 @@ from core.layer import RasterSource
 from core.storage import ObjectReader
 from tiler.planner import FALLBACK, OUTSIDE, PASSTHROUGH, Fallback, Painted, Passthrough, plan_raster
 from tiler.pool import RenderPool
-from tiler.raster.blocks import BlockCache, Found, Stages, damaged
+from tiler.raster.blocks import BlockCache, FileReplaced, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
 from tiler.raster.encode import encode_picture
 from tiler.raster.fallback import read_samples
@@ -23,7 +23,7 @@ from tiler.raster.tiff import Compression
 MAX_FILES = 256
 """Files of one tile; more means that the layer has no overviews across its files."""
 
-_ATTEMPTS = 3
+_ATTEMPTS = 8
 """How often a tile is begun anew because a file was replaced meanwhile."""
 
 
@@ -66,7 +66,6 @@ class RasterEngine:
         wide = grid.widened(style.style.border)
         for _ in range(_ATTEMPTS):
             start = time.perf_counter()
-            headers: Sequence[RasterHeader] = ()
             try:
                 headers = await self._find(source, wide)
                 _check_bands(style, headers)
@@ -86,9 +85,10 @@ class RasterEngine:
                         return await self._paint(plan, source, style, grid, extension, stages), plan.name
                     case Fallback():
                         return await self._fall_back(source, headers, style, grid, extension), FALLBACK
-            except PreconditionFailed:
-                for header in headers:
-                    self._headers.forget(header)
+            except FileReplaced as replaced:
+                self._headers.forget(replaced.header)
+            except PreconditionFailed:  # while a directory was read
+                continue
         raise Unavailable("a file of the layer is being replaced again and again", retry_after_s=1)
 
     async def _find(self, source: RasterSource, grid: PixelGrid) -> Sequence[RasterHeader]:
