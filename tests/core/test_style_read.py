@@ -1,12 +1,29 @@
 """core.style_read: files told apart by what is in them, and ours."""
 
+import contextlib
+import json
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import BadRequest
 from core.style import MAPBOX, Contours, Hillshade, Ramp, Stop, Style
 from core.style_read import MAX_STYLE_BYTES, read_style
 
+KEYS = [
+    "title", "palette", "estompage", "pente", "exposition", "terrainrgb", "colorize", "colours", "value", "red",
+    "green", "blue", "alpha", "rgb_continuous", "zenith", "azimuth", "min_slope", "unit", "slope_nodata", "source",
+    "min_elevation", "step", "relief", "type", "ramp", "stops", "mode", "bands", "expression", "rescale", "opacity",
+]  # fmt: skip
+ELEMENTS = [
+    "ColorMap", "ColorMapEntry", "Categorize", "Interpolate", "InterpolationPoint", "Data", "Value", "Threshold",
+    "Opacity", "ChannelSelection", "GrayChannel", "SourceChannelName", "ContrastEnhancement", "Normalize",
+    "VendorOption", "ShadedRelief", "ReliefFactor", "LookupValue", "Name",
+]  # fmt: skip
+ATTRIBUTES = ["type", "color", "quantity", "opacity", "label", "name", "thresholdsBelongTo"]
+WORDS = ["", "1", "-2.5", "1e400", "nan", "#ff0000", "#00", "values", "minValue", "maxValue", "preceding", "é"]
 SLD = b'<RasterSymbolizer xmlns="http://www.opengis.net/se"><Opacity>0.5</Opacity></RasterSymbolizer>'
 
 
@@ -58,3 +75,36 @@ def test_what_is_no_style_is_refused_with_the_file_and_the_key(data, told):
     with pytest.raises(BadRequest, match=told) as caught:
         read_style(data, "/somewhere/x.json")
     assert caught.value.message.startswith("x.json: ")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6))
+def test_any_json_is_a_style_or_refused(document):
+    with contextlib.suppress(BadRequest):
+        read_style(json.dumps(document | {"identifier": "a"}).encode(), "a.json")
+    with contextlib.suppress(BadRequest):
+        read_style(json.dumps(document | {"name": "a"}).encode(), "a.json")
+
+
+@st.composite
+def documents(draw, depth=0):
+    name = draw(st.sampled_from(ELEMENTS))
+    attributes = draw(st.dictionaries(st.sampled_from(ATTRIBUTES), st.sampled_from(WORDS), max_size=3))
+    inner = draw(st.lists(documents(depth + 1), max_size=3)) if depth < 6 else []
+    said = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    return f"<{name}{said}>{draw(st.sampled_from(WORDS))}{''.join(inner)}</{name}>"
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents(depth=3))
+def test_any_symbolizer_is_a_style_or_refused(inner):
+    with contextlib.suppress(BadRequest):
+        read_style(f"<RasterSymbolizer>{inner}</RasterSymbolizer>".encode(), "a.sld")

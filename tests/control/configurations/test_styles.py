@@ -8,7 +8,7 @@ from control.delivery import list_layers
 from control.publish import read_manifest
 from core.errors import BadRequest, InputRefused, LayerNotFound
 from core.layer import VectorSource
-from core.style import Hillshade, Ramp, Slope, Stop, Style
+from core.style import FLOAT32_MAX, Hillshade, Ramp, Slope, Stop, Style
 from tests.control.rows import add_layer
 
 RED = Style(name="rouge", title="Forêt & co", bands=(1,), ramp=Ramp(stops=(Stop(0.1, 255, 0, 0, 9, "bas"),)))
@@ -31,6 +31,15 @@ async def test_other_styles_are_another_version_and_the_same_data(desk):
     assert desk.objects() == [plain.source.href]
     assert await restyle(desk.pool, desk.store, "ortho", ()) == plain
     assert await desk.published() == {"ortho": plain}
+
+
+@pytest.mark.parametrize("value", [-FLOAT32_MAX, 1e-40, 0.1, 1 / 3, -99999.0])
+async def test_numbers_come_back_from_the_database_as_they_were(pool, store, result, value):
+    await add_layer(pool, "ortho", result)
+    style = Style(name="a", bands=(1,), ramp=Ramp(stops=(Stop(value, 1, 2, 3, 4, "é ⊂ \U0001f332"),), mode="exact"))
+    layer = await restyle(pool, store, "ortho", (style,))
+    assert layer.styles == (style,)
+    assert (await list_layers(pool))[0] == layer
 
 
 async def test_replaced_data_keep_the_styles_unless_others_are_given(desk):
