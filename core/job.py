@@ -13,6 +13,9 @@ import msgspec
 from core.layer import Bounds, Resampling, Source
 from core.style import Style
 
+MOST_NAMED = 1000
+"""Most objects that a result names one by one."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a job program may use before it is stopped."""

@@ -15,6 +15,10 @@ RESULT = types.uint8[:, :, ::1]
 PAINTED = types.uint8[:, ::1]
 
 
+LEAST_PART = 1e-4
+"""Share of a pixel of the result that must be covered for an average to be painted: more than rounding may cover."""
+
+
 @njit(types.float64(types.float64, types.float64, types.int64), cache=True, nogil=True, inline="always")
 def weight_at(distance, reduction, kind):
     """Return the weight of a pixel whose middle is `distance` pixels from a place, along one axis.
@@ -219,6 +223,7 @@ def weighted(source, valid, x, y, step, kind, reduction_x, reduction_y, result, 
     masked = valid.shape[0] > 0
     reach_x, reach_y = reach_of(reduction_x, kind), reach_of(reduction_y, kind)
     outside = 0.5 * reduction_x if kind == 3 else 0.0, 0.5 * reduction_y if kind == 3 else 0.0
+    least = LEAST_PART * reduction_x * reduction_y if kind == 3 else 1e-6
     across_weights = np.zeros(int(2 * reach_x) + 3, np.float64)
     sums = np.zeros(bands, np.float64)
     for row in range(height):
@@ -282,7 +287,7 @@ def weighted(source, valid, x, y, step, kind, reduction_x, reduction_y, result, 
                         weight = vertical * across_weights[at_col - first_col]
                         for band in range(bands):
                             sums[band] += weight * source[at_row, at_col, band]
-            if kind == 3 and total <= 1e-6:
+            if kind == 3 and total <= least:
                 continue
             if bands == 3:
                 sums[0], sums[1], sums[2] = red, green, blue

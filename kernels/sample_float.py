@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, types, void
 
-from kernels.sample import reach_of, weight_at
+from kernels.sample import LEAST_PART, reach_of, weight_at
 
 GRID = types.Array(types.float32, 3, "C", readonly=True)
 LATTICE = types.Array(types.float64, 2, "C", readonly=True)
@@ -36,6 +36,7 @@ def sample_float(source, x, y, step, kind, reduction_x, reduction_y, result):
     height, width = result.shape[0], result.shape[1]
     reach_x, reach_y = reach_of(reduction_x, kind), reach_of(reduction_y, kind)
     outside = 0.5 * reduction_x if kind == 3 else 0.0, 0.5 * reduction_y if kind == 3 else 0.0
+    least = LEAST_PART * reduction_x * reduction_y if kind == 3 else 1e-6
     across_weights = np.zeros(int(2 * reach_x) + 3, np.float64)
     for row in range(height):
         above = row // step
@@ -82,4 +83,4 @@ def sample_float(source, x, y, step, kind, reduction_x, reduction_y, result):
                         weight = vertical * across_weights[at_col - first_col]
                         total += weight
                         sum_ += weight * value
-                result[row, col, band] = np.float32(sum_ / total) if total > 1e-6 else covering
+                result[row, col, band] = np.float32(sum_ / total) if total > least else covering

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.crs import CRS
 
 from core.errors import InputRefused
-from core.job import JobSpec, Progress, Result
+from core.job import MOST_NAMED, JobSpec, Progress, Result
 from core.layer import RasterSource
 from core.open_store import given_or_own
 from core.program import Emit
@@ -33,9 +33,6 @@ _LOOKED, _STORED = 0.2, 0.95
 
 _STEP = 0.002
 """Share of the work after which progress is told again."""
-
-_NAMED = 1000
-"""Most objects that a result names one by one."""
 
 _WIDE_LEVELS = 4
 """Levels above the one where the layer is a tile wide that are still worth asking."""
@@ -92,7 +89,7 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
         sample=sample,
         srs=crs,
         size=size,
-        objects=tuple(named) if len(named) <= _NAMED else (f"{spec.prefix}/",),
+        objects=tuple(named) if len(named) <= MOST_NAMED else (f"{spec.prefix}/",),
     )
 
 

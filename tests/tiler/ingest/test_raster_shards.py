@@ -13,7 +13,7 @@ from rasterio.warp import transform
 
 from core.directory import DirectoryStore
 from core.errors import InputRefused
-from core.job import JobSpec, Progress, RasterStorage
+from core.job import JobSpec, Notice, Progress, RasterStorage
 from core.style import Style
 from tests.servers.dask import running_cluster
 from tiler.ingest.raster import ingest_raster
@@ -327,3 +327,15 @@ def test_a_form_that_cannot_hold_the_data_is_refused(shop, tmp_path, storage, wo
     path = write(tmp_path / "a.tif", np.ones((50, 50), np.uint16))
     with pytest.raises(InputRefused, match=words):
         shop.ingest([path], **storage)
+
+
+def test_a_folder_stands_for_its_rasters(shop, files, tmp_path):
+    (tmp_path / "notes.txt").write_text("left out")
+    result = shop.ingest([str(tmp_path)])
+    assert len(names(result, 18)) == len(files)
+    assert any(isinstance(event, Notice) and "notes.txt" in event.message for event in shop.events)
+
+
+def test_a_result_of_very_many_pieces_names_their_prefix(shop, files, monkeypatch):
+    monkeypatch.setattr("tiler.ingest.raster.MOST_NAMED", 2)
+    assert shop.ingest(files).objects == ("d/1/",)
