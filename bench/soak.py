@@ -185,10 +185,11 @@ class Client(asyncio.Protocol):
             self._tally.judge(kind, target, *found)
             self._next()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Count an answer that did not come."""
         if self._under_way is not None:
-            self._tally.judge(*self._under_way[:2], 0, b"the server closed the connection")
+            reason = f"the connection ended ({exc!r}) after {bytes(self._got[:300])!r}"
+            self._tally.judge(*self._under_way[:2], 0, reason.encode())
         self._ended()
 
     def _next(self) -> None:

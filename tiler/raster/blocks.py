@@ -104,6 +104,7 @@ class BlockCache:
             stages["read"] = time.perf_counter() - start
             if waits:
                 self._settle(await self._pool.run(_decode, raw), found)
+                claimed = []  # settled: whoever decodes them again from now on is not to be given up
                 for address, future in waits.items():
                     found[address] = await asyncio.shield(future)
                 return await self._pool.run(work, found)
