@@ -38,7 +38,7 @@ T = TypeVar("T")
 MAX_FILES = 256
 """Files of one tile; more means that the layer has no overviews across its files."""
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 """How often a tile is begun anew because a file was replaced meanwhile."""
 
 
