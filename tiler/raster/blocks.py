@@ -115,7 +115,8 @@ class BlockCache:
                 decoded, failed, result = await self._pool.run(_decode_and_work, raw, found, work)
                 self._settle(own, decoded, failed)
                 return result()
-            decoded, damages = await self._pool.run(_decode, raw)
+            # who only waits takes no place: else none would be left to the one that is waited for
+            decoded, damages = await self._pool.run(_decode, raw) if raw else ({}, {})
             failed |= damages
             self._settle(own, decoded, failed)
             if failed:
