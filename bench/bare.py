@@ -44,7 +44,7 @@ class BareApp:
         path = scope["path"]
         body = self._kept.get(path)
         if body is None:
-            body = self._kept[path] = b"ok" if path == "/ready" else await self._make(path)
+            body = self._kept[path] = b"ok" if path == "/ready" else await self.make(path)
         length = str(len(body)).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
         await send({"type": "http.response.body", "body": body})
@@ -56,7 +56,8 @@ class BareApp:
             if kind == "lifespan.shutdown":
                 return
 
-    async def _make(self, path: str) -> bytes:
+    async def make(self, path: str) -> bytes:
+        """Make the tile of a path."""
         _, name, tms_id, z, x, file = path.split("/")
         y, _, extension = file.partition(".")
         tms = tile_matrix_set(tms_id)

@@ -79,6 +79,8 @@ def run(home: Path, say: Say) -> Figure:
     try:
         with _replacing(next((home / FOLDER).glob(f"stored-data/*/{_FILE}")), versions) as replaced:
             soaked, memory = _soak(server, int(asked or _REQUESTS), say)
+        if soaked.wrong:
+            shutil.copyfile(server.log, home.parent / f"{home.name}.log")
     finally:
         geopf.stop(server)
         shutil.rmtree(home, ignore_errors=True)

@@ -45,7 +45,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         pool = await open_pool(lambda: address or url_of(folder), connections=control.database_connections)
-        app.state.upkeep = upkeep = Upkeep(pool, objects, core.data, control.upkeep_interval_s)
+        app.state.upkeep = upkeep = Upkeep(
+            pool, objects, core.data, control.upkeep_interval_s, keep_s=control.resume_keep_s
+        )
         app.state.health = HealthCheck(pool, objects, upkeep)
         keeping = asyncio.create_task(upkeep.run())
         _log.info("control plane started")

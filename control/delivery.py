@@ -23,8 +23,10 @@ from control.configurations.store import (
     find_named,
     insert_configuration,
     name_taken,
+    set_styles,
     update_configuration,
 )
+from control.configurations.styles import check_fit
 from control.db.pool import Connection, Pool, connection, transaction
 from control.defaults import ENDPOINTS, default_datastore, ensure_defaults
 from control.intake import check_inputs, check_room
@@ -46,13 +48,15 @@ from control.stored_data.store import (
     prefix_of,
     read_status,
 )
-from core.errors import Conflict, GeoplateformeError, LayerNotFound, StoreFull, Unavailable
+from core.errors import BadRequest, Conflict, GeoplateformeError, LayerNotFound, StoreFull, Unavailable
 from core.job import JobSpec, Limits, Notice, RasterStorage, Result
 from core.layer import Kind, PublishedLayer, Resampling
 from core.naming import check_layer_name
 from core.settings import CoreSettings
 from core.snapshot import Manifest
 from core.storage import ObjectStore
+from core.style import Style
+from core.style_check import check_styles
 
 _PATIENCE_S = 60.0
 """How long the end of a job waits for a database that is being restarted."""
@@ -93,6 +97,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     storage: RasterStorage = RasterStorage()
     """Rasters only: how pixels are stored that do not stay as they are."""
 
+    styles: tuple[Style, ...] | None = None
+    """Rasters only: how the layer is shown, the default first; None to keep the styles that it has."""
+
     replace: bool = False
     """Whether the data of an existing layer of this name may be replaced."""
 
@@ -119,17 +126,21 @@ async def deliver(
         programs: Module of the job program of each kind.
 
     Raises:
-        BadRequest: The name cannot be one.
+        BadRequest: The name cannot be one, or a style cannot be drawn or is for no raster.
         Conflict: The name is taken, or another delivery of it is under way.
         InputRefused: The files cannot be taken; the log of the job is named where it tells more.
         StoreFull: There is no room.
         Unavailable: The database does not answer.
     """
     check_layer_name(delivery.name)
+    if delivery.styles and delivery.kind != "raster":
+        raise BadRequest(f"styles are for rasters, not for {delivery.kind}", "leave them out")
+    check_styles(delivery.styles or ())
     inputs = await asyncio.to_thread(check_inputs, tuple(Path(one) for one in delivery.inputs))
     async with connection(pool) as db:
         existing = await find_named(db, delivery.name)
         _check_replaced(existing, delivery)
+        styles = _styles(existing, delivery)
         await ensure_defaults(db)
         datastore = await default_datastore(db)
     await asyncio.to_thread(check_room, inputs, core.data)
@@ -149,7 +160,7 @@ async def deliver(
                 kind=delivery.kind,
                 as_is=delivery.as_is,
             )
-        spec = _spec(core.data, control.job_limits, delivery, inputs, stored_data, reuse)
+        spec = _spec(core.data, control.job_limits, delivery, styles, inputs, stored_data, reuse)
         try:
             result = await _make(core.data, spec, stored_data, on_event, programs)
             layer = await _commit(pool, datastore, stored_data, delivery, result)
@@ -164,6 +175,13 @@ async def deliver(
         _log.warning("publication postponed", extra={"layer": delivery.name, "reason": str(err)})
         on_event(Notice(f"the layer is stored; it will be served when the publication can be written ({err})"))
     return layer
+
+
+def _styles(existing: NamedConfiguration | None, delivery: Delivery) -> tuple[Style, ...]:
+    """Return the styles that the layer will have."""
+    if delivery.styles is not None:
+        return delivery.styles
+    return existing.styles if existing is not None else ()
 
 
 def _check_replaced(existing: NamedConfiguration | None, delivery: Delivery) -> None:
@@ -182,6 +200,7 @@ def _spec(
     data: Path,
     limits: Limits,
     delivery: Delivery,
+    styles: tuple[Style, ...],
     inputs: tuple[Path, ...],
     stored_data: UUID,
     reuse: tuple[str, ...],
@@ -199,6 +218,7 @@ def _spec(
         resampling=delivery.resampling,
         storage=delivery.storage,
         reuse=reuse,
+        styles=styles,
         limits=limits,
     )
 
@@ -231,7 +251,7 @@ async def _commit_once(
     if await complete_stored_data(db, stored_data, result):
         existing = await find_named(db, delivery.name, lock=True)
         _check_replaced(existing, delivery)
-        title = delivery.title or delivery.name
+        title, styles = delivery.title or delivery.name, _styles(existing, delivery)
         if existing is None:
             configuration = await insert_configuration(
                 db,
@@ -241,16 +261,20 @@ async def _commit_once(
                 name=delivery.name,
                 title=title,
                 abstract=delivery.abstract,
+                styles=styles,
             )
             await insert_offering(db, configuration, endpoint=ENDPOINTS[delivery.kind])
         else:
             await update_configuration(db, existing.id, stored_data, title, delivery.abstract)
+            await set_styles(db, existing.id, styles)
             await mark_deleted(db, existing.stored_data)
         await forget_unfinished(db, datastore, delivery.name)
         await bump_revision(db)
     elif await read_status(db, stored_data) is not StoredDataStatus.GENERATED:  # else an earlier try went through
         raise Conflict(f"the delivery of {delivery.name} was given up while the database was away", "deliver it again")
     (layer,) = await read_published_layers(db, delivery.name)
+    if layer.styles:
+        check_fit(layer.styles, layer)
     return layer
 
 

@@ -23,6 +23,9 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     job_wall_s: float = 6 * 3600.0
     """Longest time a job may take, seconds."""
 
+    resume_keep_s: float = 24 * 3600.0
+    """How long what was made of a delivery that was cut off waits for the next one of its name, seconds."""
+
     upkeep_interval_s: float = 10.0
     """How often unfinished deliveries are cleaned and a missing publication is made good, seconds."""
 

@@ -12,7 +12,7 @@ from control.db.migrate import migrate
 from control.db.pool import Pool, transaction
 from control.defaults import ensure_defaults
 from control.publish import reconcile
-from control.reap import reap
+from control.reap import KEEP_S, reap
 from core.errors import GeoplateformeError, Unavailable
 from core.storage import ObjectStore
 
@@ -30,13 +30,17 @@ class Upkeep:
         store: Where the publication is written.
         data: The platform's data folder.
         interval_s: Time between two rounds when all is well, seconds.
+        keep_s: How long what was made of a delivery that was cut off waits for the next one, seconds.
     """
 
-    def __init__(self, pool: Pool, store: ObjectStore, data: Path, interval_s: float) -> None:
+    def __init__(
+        self, pool: Pool, store: ObjectStore, data: Path, interval_s: float, *, keep_s: float = KEEP_S
+    ) -> None:
         self._pool = pool
         self._store = store
         self._data = data
         self._interval_s = interval_s
+        self._keep_s = keep_s
         self._migrated = False
         self.trouble = "the database was not reached yet"
         """Why the last round did not succeed; empty when it did."""
@@ -70,7 +74,7 @@ class Upkeep:
                 await ensure_defaults(db)
             self._migrated = True
         await reconcile(self._pool, self._store)
-        await reap(self._pool, self._store, self._data)
+        await reap(self._pool, self._store, self._data, keep_s=self._keep_s)
         self.trouble = ""
 
     def _note(self, trouble: str, *, level: int) -> None:

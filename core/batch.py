@@ -1,17 +1,15 @@
-"""Independent pieces of work, run side by side by Dask: threads of this process, or the workers of a cluster."""
+"""Independent pieces of work, run side by side: by threads of this process, or by the workers of a Dask cluster."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from core.errors import GeoplateformeError, Unavailable
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,12 +35,32 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Threads of a job that has no scheduler."""
 
 
+class Workers(Protocol):
+    """Those who do the work."""
+
+    def threads(self) -> int:
+        """Return how many pieces are done at a time."""
+        ...
+
+    def begin(self, work: Callable[[T], R], item: T) -> Any:
+        """Hand out a piece and return its future."""
+        ...
+
+    def first(self, futures: Collection[Any]) -> Collection[Any]:
+        """Wait until some futures are done and return those."""
+        ...
+
+    def close(self) -> None:
+        """Let them go, at once where nothing is under way."""
+        ...
+
+
 class Batch:
     """Runs pieces of work; made by `open_batch`."""
 
     def __init__(self, settings: BatchSettings) -> None:
         self._settings = settings
-        self._client: Client | None = None
+        self._workers: Workers | None = None
 
     def run(self, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         """Yield what `work` returns of each item, in the order in which they end.
@@ -60,83 +78,40 @@ class Batch:
         """
         if len(items) == 1 and not self._settings.dask_scheduler:
             yield work(items[0])
-            return
-        if not items:
-            return
-        yield from self._spread(work, items)
+        elif items:
+            yield from self._spread(work, items)
 
     def _spread(self, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-        from distributed import as_completed
-
-        client = self._connect()
-        waiting = iter(enumerate(items))
+        if self._workers is None:
+            address, threads = self._settings.dask_scheduler, self._settings.job_threads
+            self._workers = _Cluster(address) if address else _Threads(threads)
+        workers = self._workers
+        ahead = _AHEAD * max(1, workers.threads())
         under_way: dict[Any, tuple[int, int]] = {}
-
-        def begin(number: int, tries: int) -> Any:
-            future = client.submit(_attempt, work, items[number], pure=False)
-            under_way[future] = number, tries
-            return future
-
-        ahead = _AHEAD * max(1, sum(client.nthreads().values()))
-        first = [begin(number, 1) for number, _ in zip(range(ahead), items, strict=False)]
-        for _ in first:
-            next(waiting)
-        done = as_completed(first, loop=client.loop)
+        begun = 0
         try:
-            for future in done:
-                number, tries = under_way.pop(future)
-                result, error = future.result()
-                if isinstance(error, Unavailable) and tries < _TRIES:
-                    done.add(begin(number, tries + 1))
-                    continue
-                if error is not None:
-                    raise error
-                following = next(waiting, None)
-                if following is not None:
-                    done.add(begin(following[0], 1))
-                yield result
+            while begun < len(items) or under_way:
+                while begun < len(items) and len(under_way) < ahead:
+                    under_way[workers.begin(work, items[begun])] = begun, 1
+                    begun += 1
+                for future in workers.first(list(under_way)):
+                    number, tries = under_way.pop(future)
+                    result, error = future.result()
+                    if isinstance(error, Unavailable) and tries < _TRIES:
+                        under_way[workers.begin(work, items[number])] = number, tries + 1
+                    elif error is not None:
+                        raise error
+                    else:
+                        yield result
         finally:
-            client.cancel(list(under_way), force=True)
-
-    def _connect(self) -> "Client":
-        if self._client is None:
-            from distributed import Client
-
-            address = self._settings.dask_scheduler
-            if address:
-                try:
-                    self._client = Client(address, timeout=_CONNECT_S, set_as_default=False)
-                except (OSError, TimeoutError, ValueError) as err:
-                    raise Unavailable(
-                        f"the Dask scheduler {address} does not answer ({err})", "check GEOPF_DASK_SCHEDULER"
-                    ) from err
-            else:
-                self._client = Client(
-                    processes=False,
-                    n_workers=1,
-                    threads_per_worker=self._settings.job_threads,
-                    dashboard_address="127.0.0.1:0",  # its servers would else listen on all interfaces, on a set port
-                    worker_dashboard_address="127.0.0.1:0",
-                    memory_limit=0,
-                    set_as_default=False,
-                )
-        return self._client
+            for future in under_way:
+                future.cancel()
 
     def close(self) -> None:
         """End the threads, or leave the cluster."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-
-def _attempt(work: Callable[[T], R], item: T) -> tuple[R | None, GeoplateformeError | None]:
-    """Do a piece of work where a worker is; an error of ours comes back bare: what led to it may not be pickled."""
-    try:
-        return work(item), None
-    except GeoplateformeError as err:
-        _log.exception("a piece of work failed")
-        err.__cause__ = err.__context__ = None
-        return None, err.with_traceback(None)
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
 
 
 @contextmanager
@@ -147,3 +122,66 @@ def open_batch(settings: BatchSettings) -> Iterator[Batch]:
         yield batch
     finally:
         batch.close()
+
+
+class _Threads:
+    """Threads of this process."""
+
+    def __init__(self, threads: int) -> None:
+        self._count = threads
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+
+    def threads(self) -> int:
+        return self._count
+
+    def begin(self, work: Callable[[T], R], item: T) -> Any:
+        return self._executor.submit(_attempt, work, item)
+
+    def first(self, futures: Collection[Any]) -> Collection[Any]:
+        return wait(futures, return_when=FIRST_COMPLETED).done
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+
+class _Cluster:
+    """Workers of a Dask cluster.
+
+    Raises:
+        Unavailable: Its scheduler does not answer.
+    """
+
+    def __init__(self, address: str) -> None:
+        from distributed import Client
+
+        try:
+            self._client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as err:
+            raise Unavailable(
+                f"the Dask scheduler {address} does not answer ({err})", "check GEOPF_DASK_SCHEDULER"
+            ) from err
+
+    def threads(self) -> int:
+        return sum(self._client.nthreads().values())
+
+    def begin(self, work: Callable[[T], R], item: T) -> Any:
+        return self._client.submit(_attempt, work, item, pure=False)
+
+    def first(self, futures: Collection[Any]) -> Collection[Any]:
+        from distributed import wait as wait_for
+
+        with self._client.as_current():
+            return list(wait_for(futures, return_when=FIRST_COMPLETED).done)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _attempt(work: Callable[[T], R], item: T) -> tuple[R | None, GeoplateformeError | None]:
+    """Do a piece of work where a worker is; an error of ours comes back bare: what led to it may not be pickled."""
+    try:
+        return work(item), None
+    except GeoplateformeError as err:
+        _log.exception("a piece of work failed")
+        err.__cause__ = err.__context__ = None
+        return None, err.with_traceback(None)

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from core.layer import Bounds, Resampling, Source
+from core.style import Style
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     reuse: tuple[str, ...] = ()
     """Prefixes of earlier jobs for the same layer, whose objects may be copied where they are what would be made."""
+
+    styles: tuple[Style, ...] = ()
+    """Rasters only: how the layer is to be shown; files that lack a band of theirs are refused at once."""
 
     limits: Limits = Limits()
 

@@ -41,6 +41,9 @@ class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ras
     bands: tuple[int, ...]
     """Bands to show, numbered from 1: one (grey) or three (red, green, blue)."""
 
+    band_count: int = 0
+    """Bands that the files have; 0 where it was not noted."""
+
     dtype: str
     """Sample type, as numpy names it: uint8, int16, float32 ..."""
 

@@ -266,4 +266,5 @@ def _is_key(key: str) -> bool:
         check_key(key)
     except ValueError:
         return False
-    return not any(character < " " or character == "\x7f" for character in key)
+    plain = key.isascii() and key.isprintable()
+    return plain or not any(character < " " or character == "\x7f" for character in key)

@@ -23,6 +23,9 @@ MAX_CONNECTIONS = 64
 _TIMEOUT_S = 15.0
 _CONNECT_TIMEOUT_S = 3.0
 _MAX_HEAD_BYTES = 32 * 1024
+_SPACE_BYTES, _KEPT_BYTES = 64 * 1024, 1 << 20
+"""Buffer of a connection at first, and the largest it keeps for the next answer."""
+
 _EMPTY = sha256(b"").hexdigest()
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _PORTS = {"http": 80, "https": 443}
@@ -151,14 +154,18 @@ class _Pool:
         """Ranges under way."""
 
 
-class _Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection; idle again after each answer that was read to its end."""
+class _Connection(asyncio.BufferedProtocol):
+    """One HTTP/1.1 connection; idle again after each answer that was read to its end.
+
+    The kernel writes answers into a buffer of the connection's own, so that a body is copied once.
+    """
 
     def __init__(self, pool: _Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[bytes | None] | None = None
-        self._got = bytearray()
+        self._space = bytearray(_SPACE_BYTES)
+        self._filled = 0
         self._end = 0
         """Length of the answer, bytes; 0 until its head is there."""
         self._body = 0
@@ -197,17 +204,22 @@ class _Connection(asyncio.Protocol):
         """Keep the way to the server."""
         self._transport = transport  # type: ignore[assignment]  # a stream's protocol is given a Transport
 
-    def data_received(self, data: bytes) -> None:
-        """Collect an answer."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Return where the next bytes go."""
+        return memoryview(self._space)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Look whether the answer is there whole."""
+        self._filled += nbytes
         if self._waiter is None:  # nothing was asked: whatever this is, the connection is of no use any more
+            self._filled = 0
             self.abandon()
-            return
-        self._got += data
-        if not self._end and not self._read_head():
-            return
-        if len(self._got) >= self._end:
-            body = bytes(memoryview(self._got)[self._body : self._end])
-            self._got = bytearray()
+        elif (self._end or self._read_head()) and self._filled >= self._end:
+            body = bytes(memoryview(self._space)[self._body : self._end])
+            self._last = self._last or self._filled > self._end
+            self._filled = 0
+            if len(self._space) > _KEPT_BYTES:
+                self._space = bytearray(_SPACE_BYTES)
             self._answer(body)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -216,22 +228,27 @@ class _Connection(asyncio.Protocol):
         self._answer(None)
 
     def _read_head(self) -> bool:
-        """Read the head of the answer if it is there; return whether the body is to be waited for."""
-        at = self._got.find(b"\r\n\r\n")
+        """Read the head of the answer if it is there, and make room for the body; return whether it is one."""
+        at = self._space.find(b"\r\n\r\n", 0, self._filled)
         if at < 0:
-            if len(self._got) > _MAX_HEAD_BYTES:
+            if self._filled > _MAX_HEAD_BYTES:
                 self._refuse()
             return False
-        head = bytes(self._got[:at]).lower()
+        head = bytes(memoryview(self._space)[:at]).lower()
         length = _field(head, b"content-length")
         if not head.startswith(b"http/1.1 206 ") or not length.isdigit() or int(length) > self._most:
             self._refuse()
             return False
         self._last = _field(head, b"connection") == b"close"
         self._body, self._end = at + 4, at + 4 + int(length)
+        if self._end > len(self._space):
+            space = bytearray(self._end)
+            space[: self._filled] = memoryview(self._space)[: self._filled]
+            self._space = space
         return True
 
     def _refuse(self) -> None:
+        self._filled = 0
         self._answer(None)
         self.abandon()
 

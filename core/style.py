@@ -2,23 +2,16 @@
 
     bands or expression  ->  relief  ->  encoding, ramp or stretch  ->  one colour made transparent
 
-Every step but the first is optional. Readers of other languages (ROK4 styles, SLD) give this struct.
+Every step but the first is optional. `core.style_check` says what can be drawn, `core.style_read` reads files.
 """
 
-import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal
 
 import msgspec
 
-from core.errors import BadRequest
-
 MAX_STOPS = 2048
 """Stops of a ramp."""
-
-MAX_EXPRESSION = 500
-"""Characters of an expression."""
 
 MAX_STYLES = 64
 """Styles of a layer."""
@@ -26,8 +19,8 @@ MAX_STYLES = 64
 DEFAULT = "default"
 """Name of the style that is taken when none is asked for."""
 
-_MAX_BAND = 65_535  # TIFF 6.0: SamplesPerPixel is a SHORT
-_FLOAT32_MAX = 3.4028234663852886e38
+FLOAT32_MAX = 3.4028234663852886e38
+"""Largest value of a stop; that of the lowest stop of a ramp that colours whatever is small."""
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +31,8 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     green: int
     blue: int
     alpha: int = 255
+    label: str = ""
+    """What the legend says of it; empty for the value."""
 
 
 class Ramp(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -68,6 +63,8 @@ class Slope(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="slope"):
 
     unit: Literal["degree", "percent"] = "degree"
     z_factor: float = 1.0
+    highest: float | None = None
+    """Steeper ground is shown as steep as this, in the unit; None for no limit."""
 
 
 class Aspect(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="aspect"):
@@ -145,7 +142,13 @@ class Style(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     terrain: TerrainCode | None = None
     """Heights written into colours."""
 
+    missing: float | None = None
+    """Value that missing pixels of a relief or a ramp are shown as; None for nothing, which is transparent."""
+
     transparent: ColourToAlpha | None = None
+
+    opacity: float = 1.0
+    """Of the whole picture, 0 to 1."""
 
     @property
     def border(self) -> int:
@@ -158,82 +161,6 @@ class Style(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.terrain is not None
 
 
-def check_style(style: Style) -> Style:
-    """Return a style that can be drawn.
-
-    Raises:
-        BadRequest: A value makes no sense.
-    """
-    _check_name(style.name)
-    if len(style.bands) not in {0, 1, 3} or not all(0 < band <= _MAX_BAND for band in style.bands):
-        raise _wrong(style, f"bands {list(style.bands)}", "name one band or three, numbered from 1")
-    if len(style.expression) > MAX_EXPRESSION:
-        raise _wrong(
-            style, f"an expression of {len(style.expression)} characters", f"{MAX_EXPRESSION} characters at most"
-        )
-    if style.bands and style.expression:
-        raise _wrong(style, "both bands and an expression", "give one of them")
-    single = style.relief or style.ramp or style.terrain
-    if single and len(style.bands) == 3:
-        raise _wrong(style, "three bands where one is shown", "name one band")
-    if style.terrain is not None and (style.relief or style.ramp or style.rescale or style.transparent):
-        raise _wrong(style, "terrain beside other steps", "give terrain alone")
-    if style.ramp is not None and style.rescale is not None:
-        raise _wrong(style, "both ramp and rescale", "give the ramp's stops in values of the data")
-    if isinstance(style.relief, Contours) and (style.ramp or style.rescale):
-        raise _wrong(style, "contours with a ramp or rescale", "give contours alone")
-    _check_numbers(style)
-    if style.ramp is not None:
-        _check_ramp(style, style.ramp)
-    return style
-
-
 def find_style(styles: Sequence[Style], name: str) -> Style | None:
     """Return the style of a name, None when there is none."""
     return next((style for style in styles if style.name == name), None)
-
-
-def _check_name(name: str) -> None:
-    plain = name.isascii() and 0 < len(name) <= 64 and all(one.isalnum() or one in "_-." for one in name)
-    if not plain:
-        raise BadRequest(f"{name[:80]!r} cannot be the name of a style", "use up to 64 letters, digits, _, - and .")
-
-
-def _check_numbers(style: Style) -> None:
-    if style.rescale is not None and not (_finite(*style.rescale) and style.rescale[0] < style.rescale[1]):
-        raise _wrong(style, f"rescale {list(style.rescale)}", "give black, then a larger white")
-    if style.terrain is not None and not (_finite(style.terrain.base) and 0 < style.terrain.step < math.inf):
-        raise _wrong(style, f"terrain step {style.terrain.step}", "give a base and a step above 0")
-    if style.transparent is not None:
-        colours = (*style.transparent.colour, *style.transparent.becomes, style.transparent.tolerance)
-        if not all(0 <= part <= 255 for part in colours):
-            raise _wrong(style, f"colour {list(style.transparent.colour)}", "parts of a colour are 0 to 255")
-    match style.relief:
-        case Hillshade(azimuth=azimuth, altitude=altitude) if not (_finite(azimuth) and 0 <= altitude <= 90):
-            raise _wrong(style, f"a sun at {azimuth}, {altitude} degrees", "altitude is 0 to 90 degrees")
-        case Contours(interval=interval, width=width, colour=colour, major_every=major):
-            if not (0 < interval < math.inf and 0 < width <= 16 and major >= 0 and all(0 <= c <= 255 for c in colour)):
-                raise _wrong(style, f"contours every {interval}, {width} pixels wide", "use values above 0")
-        case Hillshade() | Slope() | Aspect() if not (0 < style.relief.z_factor < math.inf):
-            raise _wrong(style, f"z factor {style.relief.z_factor}", "use a factor above 0")
-
-
-def _check_ramp(style: Style, ramp: Ramp) -> None:
-    if not 0 < len(ramp.stops) <= MAX_STOPS:
-        raise _wrong(style, f"a ramp of {len(ramp.stops)} stops", f"give 1 to {MAX_STOPS}")
-    for stop in ramp.stops:
-        if not all(0 <= part <= 255 for part in (stop.red, stop.green, stop.blue, stop.alpha)):
-            raise _wrong(style, f"a colour at {stop.value:g} that is none", "parts of a colour are 0 to 255")
-        if not abs(stop.value) <= _FLOAT32_MAX:
-            raise _wrong(style, f"a stop at {stop.value:g}", "stops are numbers that fit 32-bit floats")
-    for before, after in pairwise(ramp.stops):
-        if not before.value < after.value:
-            raise _wrong(style, f"a stop at {after.value:g} after {before.value:g}", "give the stops in growing order")
-
-
-def _finite(*values: float) -> bool:
-    return all(math.isfinite(value) for value in values)
-
-
-def _wrong(style: Style, what: str, remedy: str) -> BadRequest:
-    return BadRequest(f"style {style.name} has {what}", remedy)

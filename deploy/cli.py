@@ -99,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="how far a measure may be off, in its own units (default: 0.01 where values span 10 or more, else 0)",
     )
+    ingest.add_argument(
+        "--style",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="styles",
+        help="how a raster is shown: ROK4 JSON, SLD or our JSON; repeat it for more, the first is the default",
+    )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
     ingest.set_defaults(run=_ingest)
@@ -128,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--jobs", type=int, default=0, help="tiles made at a time (default: one a core)")
     seed.add_argument("--replace", action="store_true", help="replace an archive that exists")
     seed.set_defaults(run=_seed)
+    style = commands.add_parser("style", help="say how a published raster layer is shown")
+    style.add_argument("name", metavar="LAYER")
+    style.add_argument("files", nargs="*", metavar="FILE", help="ROK4 JSON, SLD or our JSON; the first is the default")
+    instead = style.add_mutually_exclusive_group()
+    instead.add_argument("--default", action="store_true", help="show it in the ways every layer of its sort has")
+    instead.add_argument("--list", action="store_true", help="list the styles it can be asked in")
+    style.set_defaults(run=_style)
 
     serve = commands.add_parser("serve", help="run the platform")
     demo = commands.add_parser("demo", help="make a synthetic territory, publish it and run the platform")
@@ -195,6 +210,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
         resampling=arguments.resampling,
         storage=RasterStorage(**given) if given else None,
         source_layer=arguments.layer,
+        styles=tuple(arguments.styles),
         replace=arguments.replace,
         as_json=arguments.json,
     )
@@ -231,6 +247,15 @@ def _seed(arguments: argparse.Namespace) -> int:
             replace=arguments.replace,
         )
     )
+
+
+def _style(arguments: argparse.Namespace) -> int:
+    from deploy.style import list_styles, style_layer
+
+    files = tuple(arguments.files)
+    if bool(files) == (arguments.default or arguments.list):
+        raise BadRequest("geopf style takes either files, --default or --list", "see `geopf style --help`")
+    return list_styles(arguments.name) if arguments.list else style_layer(arguments.name, files)
 
 
 def _serve(_: argparse.Namespace) -> int:

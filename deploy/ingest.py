@@ -14,6 +14,7 @@ from core.layer import PublishedLayer, Resampling, kind_of
 from core.naming import check_layer_name
 from deploy.platform import open_platform
 from deploy.progress import ProgressReport
+from deploy.style import read_style_files
 
 
 def ingest_files(
@@ -28,19 +29,20 @@ def ingest_files(
     as_is: bool = False,
     resampling: Resampling | None = None,
     storage: RasterStorage | None = None,
+    styles: tuple[str, ...] = (),
     replace: bool = False,
     as_json: bool | None = None,
 ) -> int:
     """Publish files as one layer and show how far it is; return the exit status.
 
     Raises:
-        BadRequest: The name cannot be used, or what is for rasters is asked of other data.
+        BadRequest: The name or a style cannot be used, or what is for rasters is asked of other data.
         Conflict: The layer exists and `replace` is not given.
         InputRefused: A file cannot be taken.
     """
     check_layer_name(name)
-    if (as_is or resampling) and kind != "raster":
-        option = "--as-is" if as_is else "--resampling"
+    if (as_is or resampling or styles) and kind != "raster":
+        option = "--as-is" if as_is else "--resampling" if resampling else "--style"
         raise BadRequest(f"{option} is for rasters, not for {kind}", "leave it out")
     if storage is not None:
         _check_storage(storage, kind, as_is=as_is)
@@ -58,6 +60,7 @@ def ingest_files(
         as_is=as_is,
         resampling=resampling,
         storage=storage or RasterStorage(),
+        styles=read_style_files(styles) if styles else None,
         replace=replace,
     )
     with ProgressReport(name, as_json=as_json) as report:

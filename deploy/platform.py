@@ -48,7 +48,7 @@ async def open_platform() -> AsyncIterator[Platform]:
         url = control.database_url if server is None else await asyncio.to_thread(server.start)
         async with open_pool(url, connections=control.database_connections) as pool:
             await migrate(pool)
-            await reap(pool, store, core.data)
+            await reap(pool, store, core.data, keep_s=control.resume_keep_s)
             await reconcile(pool, store)
             yield Platform(core, control, pool, store)
     finally:

@@ -11,6 +11,7 @@ from tiler.archive.archives import Archives
 from tiler.archive.engine import ArchiveEngine
 from tiler.archive.level import MERCATOR
 from tiler.coverage import offered_sets
+from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache
@@ -31,7 +32,9 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
-    return tiles_app(layers, create_renderer(store, pool, cache, settings), ReadyAnswers(cache)), pool
+    rasters = _rasters(store, pool, settings, SERVING)
+    renderer = _renderer(store, pool, cache, settings, rasters, SERVING)
+    return tiles_app(layers, renderer, Legends(pool, cache, rasters.palette), ReadyAnswers(cache)), pool
 
 
 def create_renderer(
@@ -50,7 +53,11 @@ def create_renderer(
         settings: Bounds of its caches.
         effort: How much time goes into small tiles.
     """
-    rasters = RasterEngine(
+    return _renderer(store, pool, cache, settings, _rasters(store, pool, settings, effort), effort)
+
+
+def _rasters(store: ObjectReader, pool: RenderPool, settings: TilerSettings, effort: Effort) -> RasterEngine:
+    return RasterEngine(
         store,
         pool,
         headers=RasterHeaders(store, settings.header_cache_bytes),
@@ -58,6 +65,16 @@ def create_renderer(
         indexes=MosaicIndexes(store, settings.header_cache_bytes),
         effort=effort,
     )
+
+
+def _renderer(
+    store: ObjectReader,
+    pool: RenderPool,
+    cache: ByteCache[TileKey],
+    settings: TilerSettings,
+    rasters: RasterEngine,
+    effort: Effort,
+) -> Renderer:
     vectors = VectorSources(store, settings.vector_cache_bytes)
     archives = ArchiveEngine(Archives(store, settings.header_cache_bytes), pool, effort)
     return Renderer(pool, cache, rasters, vectors, StyleBook(), archives)

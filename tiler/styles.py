@@ -1,6 +1,7 @@
 """The styles of a layer: its own, then those that any elevation or other measured surface has."""
 
 import math
+from functools import lru_cache
 
 from core.errors import NotAcceptable, StyleNotFound
 from core.layer import PublishedLayer, RasterSource
@@ -54,7 +55,7 @@ def layer_styles(layer: PublishedLayer) -> tuple[Style, ...]:
     if not is_surface(source):
         return own
     taken = {style.name for style in own}
-    return (*own, *(style for style in _surface_styles(source) if style.name not in taken))
+    return (*own, *(style for style in _surface_styles(*(source.rescale or (0.0, 255.0))) if style.name not in taken))
 
 
 def style_of(layer: PublishedLayer, name: str = "") -> Style:
@@ -130,8 +131,9 @@ class StyleBook:
         return found
 
 
-def _surface_styles(source: RasterSource) -> tuple[Style, ...]:
-    low, high = source.rescale or (0.0, 255.0)
+@lru_cache(maxsize=1024)
+def _surface_styles(low: float, high: float) -> tuple[Style, ...]:
+    """Return the styles of a surface between two heights; asked for at every tile."""
     span = high - low
     heights = tuple(Stop(low + share * span, *colour) for share, colour in _HEIGHTS)
     steepness = tuple(Stop(degrees, *colour) for degrees, colour in _STEEPNESS)
@@ -156,6 +158,12 @@ def nice_step(step: float) -> float:
 def style_summaries(layer: PublishedLayer) -> tuple[StyleSummary, ...]:
     """Return what is told of the styles of a layer."""
     return tuple(
-        StyleSummary(style.name, style.title or style.name, style.abstract, style.lossless)
+        StyleSummary(
+            name=style.name,
+            title=style.title or style.name,
+            abstract=style.abstract,
+            lossless=style.lossless,
+            legend=f"/tiles/{layer.name}/legend.svg?style={style.name}",
+        )
         for style in layer_styles(layer)
     )

@@ -9,7 +9,7 @@ from bench.imagery import LAMBERT, MERCATOR, MOSAIC, prepare_imagery, tiles
 from bench.scenario import Race, Shows, Target, TileRequest, Trial
 from bench.terrain import RAMP, RELIEF, prepare_relief, relief_tiles
 
-PEERS = ("titiler", "bare")
+PEERS = ("titiler", "bare", "mapproxy")
 
 _REQUESTS = 256
 """Most requests of a race that makes tiles."""
@@ -43,12 +43,12 @@ def races() -> tuple[Race, ...]:
     return (
         Race(
             id="cached",
-            what="256 px JPEG tile that is still in memory, against a bare ASGI program with the same bytes",
+            what="256 px JPEG tile that is kept, in memory; by a bare ASGI program too, by MapProxy as a file",
             target=Target(value=20_000.0, ratio=0.75),
             requests=_repeated(kept, _KEPT_REQUESTS),
             warmup=kept,
             bound=0.0,
-            peers=("bare",),
+            peers=("bare", "mapproxy"),
             connections=_BUSY,
         ),
         Race(

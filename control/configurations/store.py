@@ -8,6 +8,7 @@ import msgspec
 from control.db.pool import Connection
 from core.errors import Conflict
 from core.layer import Kind
+from core.style import Style
 
 TYPES: dict[Kind, str] = {"raster": "WMTS-TMS", "vector": "VECTOR-TMS", "points": "DOWNLOAD"}
 """Configuration type of each kind. The entrepôt has none for point clouds: a COPC is read by HTTP ranges of a file."""
@@ -15,19 +16,24 @@ TYPES: dict[Kind, str] = {"raster": "WMTS-TMS", "vector": "VECTOR-TMS", "points"
 KINDS: dict[str, Kind] = {configuration: kind for kind, configuration in TYPES.items()}
 
 _SELECT_NAMED = """
-    SELECT id, type, stored_data
+    SELECT id, type, stored_data, styles
     FROM configuration
     WHERE layer_name = $1 AND type = ANY ($2)
 """
 _LOCK_NAMED = _SELECT_NAMED + "    FOR UPDATE\n"
 _INSERT = """
-    INSERT INTO configuration (datastore, stored_data, type, status, layer_name, title, abstract)
-    VALUES ($1, $2, $3, 'PUBLISHED', $4, $5, $6)
+    INSERT INTO configuration (datastore, stored_data, type, status, layer_name, title, abstract, styles)
+    VALUES ($1, $2, $3, 'PUBLISHED', $4, $5, $6, $7)
     RETURNING id
 """
 _UPDATE = """
     UPDATE configuration
     SET stored_data = $2, title = $3, abstract = $4, last_change = now()
+    WHERE id = $1
+"""
+_SET_STYLES = """
+    UPDATE configuration
+    SET styles = $2, last_change = now()
     WHERE id = $1
 """
 _DELETE = """
@@ -42,6 +48,8 @@ class NamedConfiguration(msgspec.Struct, frozen=True):
     id: UUID
     type: str
     stored_data: UUID
+    styles: tuple[Style, ...]
+    """How a raster is shown, the default first."""
 
     @property
     def kind(self) -> Kind:
@@ -58,11 +66,21 @@ async def find_named(db: Connection, name: str, *, lock: bool = False) -> NamedC
         lock: Whether to keep others from changing it until the transaction ends.
     """
     row = await db.fetchrow(_LOCK_NAMED if lock else _SELECT_NAMED, name, list(KINDS))
-    return None if row is None else NamedConfiguration(row["id"], row["type"], row["stored_data"])
+    if row is None:
+        return None
+    return NamedConfiguration(row["id"], row["type"], row["stored_data"], decode_styles(row["styles"]))
 
 
 async def insert_configuration(
-    db: Connection, *, datastore: UUID, stored_data: UUID, kind: Kind, name: str, title: str, abstract: str
+    db: Connection,
+    *,
+    datastore: UUID,
+    stored_data: UUID,
+    kind: Kind,
+    name: str,
+    title: str,
+    abstract: str,
+    styles: tuple[Style, ...] = (),
 ) -> UUID:
     """Add a configuration and return its identifier.
 
@@ -70,7 +88,9 @@ async def insert_configuration(
         Conflict: A layer has this name.
     """
     try:
-        found: UUID = await db.fetchval(_INSERT, datastore, stored_data, TYPES[kind], name, title, abstract)
+        found: UUID = await db.fetchval(
+            _INSERT, datastore, stored_data, TYPES[kind], name, title, abstract, _encode_styles(styles)
+        )
     except asyncpg.UniqueViolationError as err:
         raise name_taken(name) from err
     return found
@@ -81,6 +101,20 @@ async def update_configuration(
 ) -> None:
     """Show other stored data, under another title."""
     await db.execute(_UPDATE, configuration, stored_data, title, abstract)
+
+
+async def set_styles(db: Connection, configuration: UUID, styles: tuple[Style, ...]) -> None:
+    """Show a layer in other styles."""
+    await db.execute(_SET_STYLES, configuration, _encode_styles(styles))
+
+
+def decode_styles(text: str) -> tuple[Style, ...]:
+    """Return the styles of a configuration from what the database has of them."""
+    return msgspec.json.decode(text, type=tuple[Style, ...])
+
+
+def _encode_styles(styles: tuple[Style, ...]) -> str:
+    return msgspec.json.encode(styles).decode()
 
 
 async def delete_configuration(db: Connection, configuration: UUID) -> None:

@@ -1,12 +1,15 @@
 """Offerings in the database, and the published layers they make."""
 
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
 
+from control.configurations.store import decode_styles
 from control.db.pool import Connection
 from control.offerings.status import OfferingStatus
 from core.layer import PublishedLayer, Source
+from core.style import Style
 
 _INSERT = """
     INSERT INTO offering (configuration, endpoint, open, status)
@@ -32,8 +35,9 @@ _DELETE = """
 """
 _SELECT_PUBLISHED = """
     SELECT offering.id AS offering, offering.open, configuration.layer_name, configuration.title,
-        configuration.abstract, stored_data.id AS stored_data, stored_data.source, stored_data.west, stored_data.south,
-        stored_data.east, stored_data.north, stored_data.sample_longitude, stored_data.sample_latitude
+        configuration.abstract, configuration.styles, stored_data.id AS stored_data, stored_data.source,
+        stored_data.west, stored_data.south, stored_data.east, stored_data.north, stored_data.sample_longitude,
+        stored_data.sample_latitude
     FROM offering
     JOIN configuration ON configuration.id = offering.configuration
     JOIN stored_data ON stored_data.id = configuration.stored_data
@@ -87,8 +91,15 @@ async def read_published_layers(db: Connection, name: str | None = None) -> tupl
             source=msgspec.json.decode(row["source"], type=Source),
             bbox=(row["west"], row["south"], row["east"], row["north"]),
             sample=(row["sample_longitude"], row["sample_latitude"]),
-            version=row["stored_data"].hex[:16],
+            version=_version(row["stored_data"], styles := decode_styles(row["styles"])),
+            styles=styles,
             open=row["open"],
         )
         for row in await db.fetch(_SELECT_PUBLISHED, name)
     )
+
+
+def _version(stored_data: UUID, styles: tuple[Style, ...]) -> str:
+    """Return what changes with the data and with how they are shown."""
+    data = stored_data.hex[:16]
+    return f"{data}-{sha256(msgspec.msgpack.encode(styles)).hexdigest()[:8]}" if styles else data

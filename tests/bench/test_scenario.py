@@ -36,7 +36,7 @@ def test_a_target_reads_as_an_inequality():
 
 def test_the_raster_scenario_is_found():
     assert "raster" in scenario_names()
-    assert find_scenario("raster").PEERS == ("titiler", "bare")
+    assert find_scenario("raster").PEERS == ("titiler", "bare", "mapproxy")
 
 
 def test_an_unknown_scenario_names_those_there_are():

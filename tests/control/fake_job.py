@@ -35,6 +35,8 @@ def work(spec, emit):
         emit(Notice(" ".join(spec.reuse)))
     if behaviour == "refuse":
         raise BadSource("page 3 of the file is missing", "copy it again")
+    if behaviour == "tell-styles":
+        raise BadSource(f"the styles are {', '.join(style.name for style in spec.styles)}")
     if behaviour == "sleep":
         Path(argument).write_text(str(os.getpid()))
         subprocess.run(["sleep", "600"], check=False)

@@ -74,6 +74,22 @@ async def test_ranges_asked_for_at_once_get_each_its_own_bytes():
     assert len(connections) == 40
 
 
+async def test_a_long_range_is_read_whole_and_its_room_given_back():
+    content = bytes(range(256)) * 12_000
+    head = f"HTTP/1.1 206 Partial Content\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    async with serving(lambda asked: part_of(asked) if b"bytes=0-9\r" in asked else head + content) as (ranges, _):
+        assert await ranges.get("k", 0, len(content), "") == content
+        (connection,) = ranges._pool().idle
+        assert len(connection._space) < 100_000
+        assert await ranges.get("k", 0, 10, "") == CONTENT[:10]
+
+
+async def test_a_connection_that_says_more_than_asked_is_not_used_again():
+    async with serving(lambda head: part_of(head) + b"more") as (ranges, _):
+        assert await ranges.get("k", 0, 3, "") == CONTENT[:3]
+        assert ranges._pool().idle == []
+
+
 async def test_beyond_its_connections_it_leaves_ranges_to_the_full_client(monkeypatch):
     monkeypatch.setattr(s3_range, "MAX_CONNECTIONS", 3)
     async with serving(part_of) as (ranges, connections):

@@ -54,6 +54,7 @@ def test_an_ingest_hands_its_words_on(ingested):
         "as_is": False,
         "resampling": None,
         "storage": None,
+        "styles": (),
         "replace": True,
         "as_json": None,
     }
@@ -84,10 +85,33 @@ def test_a_way_of_storing_that_makes_no_sense_is_refused(kind, words, named, cap
     assert named in capsys.readouterr().err
 
 
+def test_style_files_are_given_in_their_order(ingested):
+    assert cli.main(["ingest", "raster", "a.tif", "--name", "x", "--style", "b.json", "--style", "a.sld"]) == 0
+    assert ingested["styles"] == ("b.json", "a.sld")
+
+
+def test_a_layer_is_styled_by_files_or_set_back_or_listed(monkeypatch):
+    seen = []
+    monkeypatch.setattr("deploy.style.style_layer", lambda name, files: seen.append((name, files)) or 0)
+    monkeypatch.setattr("deploy.style.list_styles", lambda name: seen.append((name, "list")) or 0)
+    assert cli.main(["style", "mnt", "b.json", "a.sld"]) == 0
+    assert cli.main(["style", "mnt", "--default"]) == 0
+    assert cli.main(["style", "mnt", "--list"]) == 0
+    assert seen == [("mnt", ("b.json", "a.sld")), ("mnt", ()), ("mnt", "list")]
+
+
+@pytest.mark.parametrize("words", [[], ["a.json", "--default"], ["a.json", "--list"]])
+def test_styles_that_are_both_given_and_set_back_are_refused(words, capsys):
+    assert cli.main(["style", "mnt", *words]) == 1
+    assert "takes either files, --default or --list" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
         [],
+        ["style"],
+        ["style", "mnt", "--list", "--default"],
         ["ingest"],
         ["ingest", "raster", "--name", "x"],
         ["ingest", "raster", "f"],

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import mapbox_vector_tile
 import numpy as np
@@ -34,6 +34,9 @@ WEST, SOUTH, SIDE = 769_000.0, 6_276_000.0, 2_000.0
 HALF_WORLD = 20_037_508.342789244
 TILE = 256
 """Pixels of an image tile."""
+
+TINTS = {"slope": (200, 40, 40), "tourisme": (30, 60, 200)}
+"""Colour in which the relief is wholly shown, by style."""
 
 EXTENT = 4096
 """Units of a vector tile."""
@@ -138,7 +141,7 @@ def vector_tile(layer: str, z: int, x: int, y: int) -> bytes:
     return bytes(mapbox_vector_tile.encode([{"name": layer, "features": rows}], default_options={"extents": EXTENT}))
 
 
-def raster_tile(layer: str, z: int, x: int, y: int) -> bytes:
+def raster_tile(layer: str, z: int, x: int, y: int, style: str = "") -> bytes:
     """A PNG of 256 x 256 pixels: fields and hedges, or the grey relief; clear outside the territory."""
     west, _, east, north = tile_bounds(z, x, y)
     step = (east - west) / TILE
@@ -149,6 +152,8 @@ def raster_tile(layer: str, z: int, x: int, y: int) -> bytes:
     inside = (u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)
     alpha = np.where(inside, 255, 0)
     if layer == "relief":
+        if style in TINTS:
+            return png(np.dstack([np.broadcast_to(TINTS[style], (TILE, TILE, 3)), alpha]))
         grey = np.clip(40 + 180 * height, 0, 255)
         return png(np.dstack([grey, grey, grey, alpha]))
     crops = np.array([[132, 150, 84], [176, 168, 106], [104, 132, 70], [150, 128, 92], [90, 118, 66], [190, 180, 128]])
@@ -243,16 +248,18 @@ class Territory:
             "bbox": self.bbox,
             "tile_matrix_sets": [] if kind == "points" else ["PM"],
             "samples": [sample[kind]],
+            "styles": _styles(name) if kind == "raster" else [],
             **zooms,
         }
 
-    def tilejson(self, name: str, root: str) -> dict[str, Any]:
+    def tilejson(self, name: str, root: str, style: str = "") -> dict[str, Any]:
         """The answer of `GET /tiles/{name}/PM/tilejson.json`."""
         vector = name in features()
+        query = f"?style={style}" if style else ""
         told = {
             "tilejson": "3.0.0",
             "name": name,
-            "tiles": [f"{root}/tiles/{name}/PM/{{z}}/{{x}}/{{y}}.{'mvt' if vector else 'png'}"],
+            "tiles": [f"{root}/tiles/{name}/PM/{{z}}/{{x}}/{{y}}.{'mvt' if vector else 'png'}{query}"],
             "bounds": self.bbox,
             "minzoom": 12,
             "maxzoom": 17 if vector else 19,
@@ -284,6 +291,25 @@ class Territory:
         return {"crs": "EPSG:2154", "points": file["points"], "bounds": bounds, "files": [file], "classes": classes}
 
 
+def _styles(name: str) -> list[dict[str, Any]]:
+    """Styles of an image: the relief has some of the engine's, one of its producer's, and one for programs."""
+    told = [("default", "As stored", False)]
+    if name == "relief":
+        told += [("slope", "Slope", False), ("tourisme", "Relief touristique", False), ("terrain-rgb", "RGB", True)]
+    return [
+        {"name": one, "title": title, "abstract": "", "lossless": lossless,
+         "legend": f"/tiles/{name}/legend.svg?style={one}"}
+        for one, title, lossless in told
+    ]  # fmt: skip
+
+
+def legend(style: str) -> bytes:
+    """A square in the colour of a style."""
+    colour = "#{:02x}{:02x}{:02x}".format(*TINTS.get(style, (128, 128, 128)))
+    square = f'<rect width="60" height="30" fill="{colour}"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="60" height="30">{square}</svg>'.encode()
+
+
 class _Handler(BaseHTTPRequestHandler):
     territory: Territory
     protocol_version = "HTTP/1.1"
@@ -293,6 +319,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        style = parse_qs(urlsplit(self.path).query).get("style", [""])[0]
         if path == "/layers":
             return self._json({"layers": self.territory.layers()})
         if path == "/api/health":
@@ -300,12 +327,14 @@ class _Handler(BaseHTTPRequestHandler):
         if match := re.fullmatch(r"/tiles/([\w-]+)/PM/tilejson.json", path):
             if match[1] == "cassee":
                 return self._send(HTTPStatus.INTERNAL_SERVER_ERROR, b"{}", "application/problem+json")
-            return self._json(self.territory.tilejson(match[1], f"http://{self.headers['Host']}"))
+            return self._json(self.territory.tilejson(match[1], f"http://{self.headers['Host']}", style))
+        if re.fullmatch(r"/tiles/[\w-]+/legend.svg", path):
+            return self._send(HTTPStatus.OK, legend(style), "image/svg+xml")
         if match := re.fullmatch(r"/tiles/([\w-]+)/PM/(\d+)/(\d+)/(\d+)\.(png|mvt)", path):
             address = int(match[2]), int(match[3]), int(match[4])
             if match[5] == "mvt":
                 return self._send(HTTPStatus.OK, vector_tile(match[1], *address), "application/vnd.mapbox-vector-tile")
-            return self._send(HTTPStatus.OK, raster_tile(match[1], *address), "image/png")
+            return self._send(HTTPStatus.OK, raster_tile(match[1], *address, style), "image/png")
         if self.territory.copc is not None and path == "/points/lidar/info":
             return self._json(self.territory.cloud)
         if self.territory.copc is not None and path == f"/points/lidar/copc/{self.territory.copc.name}":

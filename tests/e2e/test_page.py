@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from pyproj import Transformer
 
 from tests.e2e import page_checks as check
-from tests.e2e.made_up_engine import TOWN_HALL, Territory, degrees, made_up_engine
+from tests.e2e.made_up_engine import TINTS, TOWN_HALL, Territory, degrees, made_up_engine
 from tests.e2e.synthetic_cloud import write_cloud
 from tests.servers import chromium
 
@@ -150,6 +150,46 @@ def test_a_link_restores_position_layers_and_opacity(page, url):
     assert page.get_by_label("Opacité de Modèle numérique de terrain").input_value() == "40"
     assert "at=15.50/43.58" in page.url
     assert "layers=relief:40,routes" in page.url
+
+
+def test_a_style_is_chosen_from_the_keyboard_seen_and_kept_in_the_link(page, url):
+    check.open_map(page, url, over_town_hall(16.5, "relief"))
+    choice = page.get_by_label("Style de Modèle numérique de terrain")
+    assert choice.locator("option").all_inner_texts() == ["Valeurs brutes", "Pente", "Relief touristique"]
+    assert choice.input_value() == "default"
+    assert ":default" not in page.url
+    choice.focus()
+    choice.press("ArrowDown")
+    check.wait_for_map(page)
+    page.wait_for_timeout(500)
+    picture = check.picture_of(page, "#map canvas")[200:400, 200:400, :3].astype(int)
+    assert (np.abs(picture - TINTS["slope"]) <= 2).all()
+    assert "layers=relief:100:slope" in page.url
+    assert page.evaluate("document.activeElement.id") == "style-relief"
+    legend = page.get_by_alt_text("Légende : Pente")
+    assert legend.evaluate("image => image.complete && image.naturalWidth") == 60
+    check.screenshot(page, "map-style")
+
+
+def test_a_link_restores_the_style_of_a_layer_in_both_languages(page, url):
+    check.open_map(page, url, over_town_hall(16.5, "relief:60:tourisme,ortho"))
+    assert page.get_by_label("Style de Modèle numérique de terrain").input_value() == "tourisme"
+    assert page.get_by_label("Opacité de Modèle numérique de terrain").input_value() == "60"
+    assert "layers=relief:60:tourisme,ortho" in page.url
+    assert page.locator("#style-ortho").count() == 0  # one style is no choice
+    page.get_by_role("button", name="Passer l’interface en anglais").click()
+    choice = page.get_by_label("Style of Modèle numérique de terrain")
+    assert choice.locator("option").all_inner_texts() == ["As stored", "Slope", "Relief touristique"]
+    choice.select_option("default")
+    check.wait_for_map(page)
+    assert "layers=relief:60,ortho" in page.url
+
+
+def test_a_link_to_a_style_that_is_gone_shows_the_default(page, url):
+    check.open_map(page, url, over_town_hall(16.5, "relief:100:sepia"))
+    assert page.get_by_label("Style de Modèle numérique de terrain").input_value() == "default"
+    assert check.layers_shown(page) == {"relief"}
+    assert "sepia" not in page.url
 
 
 def test_the_interface_turns_english_and_stays_so(page, url):

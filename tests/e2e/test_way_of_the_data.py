@@ -209,6 +209,50 @@ def test_replacing_a_layer_changes_its_etags_and_pixels(platform, tmp_path):
     platform.run("remove", "change")
 
 
+def test_styles_are_served_within_a_second_and_no_data_are_stored_again(platform, tmp_path):
+    x, y = tile_of(WEST + 51, NORTH - 51, 19)
+    path = f"/tiles/ortho/PM/19/{x}/{y}.png"
+    before = platform.get(path)[1]["etag"]
+    stored = sorted((platform.data / "objects" / "stored-data").rglob("*"))
+    (tmp_path / "rouge.json").write_text(
+        '{"name": "rouge", "title": "Le rouge seul", "bands": [1], "rescale": [30, 220]}'
+    )
+    platform.run("style", "ortho", tmp_path / "rouge.json")
+    end = time.monotonic()
+    while platform.get(path)[1]["etag"] == before:
+        assert time.monotonic() - end < 1.5
+        time.sleep(0.02)
+    assert [style["name"] for style in platform.json("/tiles/ortho/styles")["styles"]] == ["rouge"]
+    image = Image.open(io.BytesIO(platform.get(path)[2])).convert("RGBA")
+    red, green, blue, _ = image.getpixel((128, 128))
+    assert red == green == blue
+    assert platform.get("/tiles/ortho/legend.svg")[1]["content-type"] == "image/svg+xml"
+    assert "rouge" in platform.run("style", "ortho", "--list").stdout
+    assert sorted((platform.data / "objects" / "stored-data").rglob("*")) == stored
+    platform.run("style", "ortho", "--default")
+    while platform.get(path)[1]["etag"] != before:
+        assert time.monotonic() - end < 30
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        ({"name": "a", "bands": [4]}, "style a has band 4, and the files have 3"),
+        ({"name": "a", "relief": {"type": "slope"}}, "one band to show, and the layer shows 3"),
+        ({"name": "a", "colour": 1}, "style.json: colour is not known"),
+    ],
+)
+def test_a_style_that_does_not_fit_is_refused_in_one_line(platform, tmp_path, style, told):
+    (tmp_path / "style.json").write_text(json.dumps(style))
+    done = platform.run("style", "ortho", tmp_path / "style.json", check=False)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert told in done.stderr
+    refused = platform.run("style", "batiments", tmp_path / "style.json", check=False)
+    assert refused.returncode == 1
+    assert [one["name"] for one in platform.json("/tiles/ortho/styles")["styles"]] == ["default"]
+
+
 def test_metrics_and_health_answer(platform):
     assert b"geopf_tile_plans_total" in platform.get("/metrics")[2]
     assert platform.get("/healthz")[0] == 200

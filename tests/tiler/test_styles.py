@@ -5,7 +5,8 @@ import pytest
 
 from core.errors import StyleNotFound
 from core.layer import PublishedLayer, RasterSource, VectorSource
-from core.style import Slope, Style, check_style
+from core.style import Slope, Style
+from core.style_check import check_style
 from tiler.styles import StyleBook, layer_styles, nice_step, style_of, style_summaries
 
 HEIGHTS = RasterSource(href="h", bands=(1,), dtype="float32", rescale=(0.0, 1000.0))

@@ -17,6 +17,7 @@ from core.open_store import given_or_own
 from core.program import Emit
 from core.settings import read_settings
 from core.storage import ObjectStore
+from core.style_check import check_bands
 from tiler.ingest.pyramid import Shard, Tier, cut_tiers, extent_of, finest_level, parents_of, shards_of
 from tiler.ingest.raster_as_is import store_as_is
 from tiler.ingest.raster_input import RasterInput, look_at, open_dataset, union_box
@@ -82,6 +83,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
     sets = [_set(identifier) for identifier in dict.fromkeys(spec.storage.tile_matrix_sets)]
     inputs = tuple(look_at(path, spec.crs) for path in spec.inputs)
     profile = choose_profile(inputs, spec.storage, _span(inputs) if is_floating(inputs) else 0.0)
+    check_bands(spec.styles, shown=profile.bands, count=profile.count)
     for one in inputs:
         _tell(one, spec, emit)
     if profile.encoding == "lerc" and profile.max_error and spec.storage.max_error is None:
@@ -107,6 +109,7 @@ def ingest_raster(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
             href=first.href,
             files=first.files,
             bands=profile.bands,
+            band_count=profile.count,
             dtype=profile.dtype,
             nodata=profile.nodata,
             rescale=rescale,

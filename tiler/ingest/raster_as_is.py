@@ -16,6 +16,7 @@ from core.layer import RasterSource
 from core.open_store import given_or_own
 from core.program import Emit
 from core.storage import ObjectStore
+from core.style_check import check_bands
 from tiler.ingest.raster_extent import degree_boxes, finest_cell, union
 from tiler.ingest.raster_folder import list_rasters
 from tiler.ingest.raster_input import look_at
@@ -64,9 +65,10 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
     degrees = _on_the_map(crs, boxes, looked)
     keys = [f"{spec.prefix}/{name}" for name in _names(paths)]
     index_key = f"{spec.prefix}/{spec.name}.index.msgpack"
+    bands = (1, 2, 3) if looked[0].bands - looked[0].alpha >= 3 else (1,)
+    check_bands(spec.styles, shown=bands, count=looked[0].bands)
     index = b"" if len(keys) == 1 else msgspec.msgpack.encode(build_index(crs, keys, boxes.tolist()))
     size = asyncio.run(_store(store, list(zip(keys, paths, strict=True)), index_key, index, told))
-    bands = (1, 2, 3) if looked[0].bands - looked[0].alpha >= 3 else (1,)
     with rasterio.open(first.path) as dataset:
         sample = find_sample(dataset, CRS.from_wkt(first.crs))
         rescale = None if first.palette else find_rescale(dataset, bands)
@@ -77,6 +79,7 @@ def store_as_is(spec: JobSpec, emit: Emit, store: ObjectStore | None) -> Result:
             href=keys[0] if len(keys) == 1 else index_key,
             files=len(keys),
             bands=bands,
+            band_count=looked[0].bands,
             dtype=looked[0].dtype,
             nodata=looked[0].nodata,
             rescale=rescale,

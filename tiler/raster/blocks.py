@@ -57,6 +57,15 @@ _Pending = dict[BlockAddress, asyncio.Future[Block | None]]
 """Blocks that are being read and decoded."""
 
 
+class FileReplaced(PreconditionFailed):
+    """A file was replaced since its directory was read."""
+
+    def __init__(self, header: RasterHeader) -> None:
+        super().__init__(f"{header.name} has changed")
+        self.header = header
+        """The directory that is no longer the file's."""
+
+
 class BlockCache:
     """Least recently used blocks, bounded in bytes; belongs to one event loop, which its threads serve."""
 
@@ -78,7 +87,7 @@ class BlockCache:
 
         Raises:
             BadSource: A block is missing or damaged.
-            PreconditionFailed: An object was replaced since its directory was read.
+            FileReplaced: An object was replaced since its directory was read.
             Unavailable: The store does not answer, or the pool is full.
         """
         while True:
@@ -133,7 +142,7 @@ class BlockCache:
 
         Raises:
             BadSource: The file ends before the block does.
-            PreconditionFailed: The object was replaced since its directory was read.
+            FileReplaced: The object was replaced since its directory was read.
             Unavailable: The store does not answer.
         """
         level, mask = header.tiff.levels[address.level], header.tiff.masks[address.level]
@@ -153,6 +162,8 @@ class BlockCache:
             data = await self._store.get_range(header.href, offset, length, if_match=header.etag)
         except (ObjectNotFound, RangeNotSatisfiable) as err:
             raise BadSource(f"{header.name} is not there whole: {err.message}", "store the layer again") from err
+        except PreconditionFailed as err:
+            raise FileReplaced(header) from err
         if len(data) < length:
             raise BadSource(f"{header.name} is cut off: a block ends at byte {offset + length}", "store it again")
         return data

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from core.errors import BadRequest, BadSource, PreconditionFailed, TooLarge, Unavailable
+from core.errors import BadRequest, BadSource, TooLarge, Unavailable
 from core.layer import RasterSource
 from core.storage import ObjectReader
 from tiler.planner import (
@@ -20,7 +20,7 @@ from tiler.planner import (
     plan_raster,
 )
 from tiler.pool import RenderPool
-from tiler.raster.blocks import BlockCache, Found, Stages, damaged
+from tiler.raster.blocks import BlockCache, FileReplaced, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
 from tiler.raster.data import DATA_TYPES, encode_data, take_data
 from tiler.raster.encode import SERVING, Effort, encode_picture
@@ -38,7 +38,7 @@ T = TypeVar("T")
 MAX_FILES = 256
 """Files of one tile; more means that the layer has no overviews across its files."""
 
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 """How often a tile is begun anew because a file was replaced meanwhile."""
 
 
@@ -167,14 +167,12 @@ class RasterEngine:
         """Return what an attempt gives with the files of a grid; begin anew where one of them is replaced meanwhile."""
         for _ in range(_ATTEMPTS):
             start = time.perf_counter()
-            headers: Sequence[RasterHeader] = ()
             try:
                 headers = await self._find(source, grid)
                 _check_bands(bands, headers)
                 return await attempt(headers, start)
-            except PreconditionFailed:
-                for header in headers:
-                    self._headers.forget(header)
+            except FileReplaced as replaced:
+                self._headers.forget(replaced.header)
         raise Unavailable("a file of the layer is being replaced again and again", retry_after_s=1)
 
     async def _follow(
@@ -195,6 +193,19 @@ class RasterEngine:
                 return await self._fall_back(source, headers, grid, bands, work), FALLBACK
         assert plan is None, "blocks pass as tiles only"
         return None, OUTSIDE
+
+    async def palette(self, source: RasterSource) -> bytes:
+        """Return red, green, blue of each value of a layer's most important file, empty without a palette.
+
+        Raises:
+            BadSource: A file is missing or damaged.
+            Unavailable: The store does not answer.
+        """
+        href = source.href
+        if source.files > 1:
+            index = await self._indexes.get(href)
+            href = index.prefix + index.tiers[0].name(0)
+        return (await self._headers.get(href)).tiff.levels[0].palette
 
     async def _find(self, source: RasterSource, grid: PixelGrid) -> Sequence[RasterHeader]:
         """Return the files that may have pixels in a grid, most important first."""

@@ -20,6 +20,9 @@ _FAR = 4.0
 _CELLS = 8192
 """Cells of the table that finds a step."""
 
+_ENDLESS = 1e29
+"""A stop farther away than this stands for all that is small or large."""
+
 _CLEAR = (0, 0, 0, 0)
 
 
@@ -76,7 +79,10 @@ def _mixed(ramp: Ramp) -> tuple[NDArray[np.float32], list[tuple[int, ...]]]:
     values = np.array([stop.value for stop in ramp.stops])
     ends = np.array([(stop.red, stop.green, stop.blue, stop.alpha) for stop in ramp.stops], np.float64)
     lengths = np.abs(np.diff(ends, axis=0)).max(axis=1) if len(ends) > 1 else np.zeros(0)
-    total, parts = lengths.sum(), int((lengths > 0).sum())
+    # where no float32 lies between two stops there is nothing to mix
+    single = values.astype(np.float32)
+    jumps = single[1:] <= np.nextafter(single[:-1], np.float32(np.inf))
+    total, parts = lengths[~jumps].sum(), int((lengths > 0).sum())
     room = PALETTE - 1 - parts
     small = room > 0 and total / room <= _FAR
     share = min(1.0, (room if small else _FINE) / max(total, 1.0))
@@ -84,6 +90,10 @@ def _mixed(ramp: Ramp) -> tuple[NDArray[np.float32], list[tuple[int, ...]]]:
     colours = [ends[:1]]
     for at, length in enumerate(lengths):
         if length == 0:
+            continue
+        if jumps[at]:
+            thresholds.append(values[at + 1 : at + 2])
+            colours.append(ends[at + 1 : at + 2])
             continue
         count = max(1, int(length * share))
         thresholds.append(values[at] + (np.arange(count) + 0.5) / count * (values[at + 1] - values[at]))
@@ -98,7 +108,8 @@ def _indexed(thresholds: NDArray[np.float32], colours: NDArray[np.uint8]) -> Ste
     if not finite.size:
         return Steps(thresholds, colours, np.zeros(1, np.int16), 0.0, 0.0)
     # a stop far away, as -99999 for what is missing, would leave few cells to the others
-    inner_low, inner_high = np.percentile(finite, (4, 96)) if finite.size > 16 else (finite[0], finite[-1])
+    near = finite[np.abs(finite) < _ENDLESS] if np.abs(finite).min() < _ENDLESS else finite
+    inner_low, inner_high = np.percentile(near, (4, 96)) if near.size > 16 else (near[0], near[-1])
     low, high = float(inner_low), max(float(inner_high), float(inner_low) + 1e-3 * max(1.0, abs(float(inner_low))))
     cell = (high - low) / _CELLS
     edges = low + np.arange(_CELLS + 1) * cell

@@ -56,7 +56,7 @@ def prepare(style: Style, source: RasterSource) -> PreparedStyle:
         steps=steps,
         rescale=rescale,
         unchanged=unchanged,
-        plain=unchanged and not style.transparent and bands == source.bands,
+        plain=unchanged and not style.transparent and style.opacity == 1 and bands == source.bands,
     )
 
 
@@ -69,6 +69,10 @@ def draw(samples: Samples, prepared: PreparedStyle, grid: PixelGrid, palette: by
         grid: Pixels of the picture.
         palette: Red, green, blue of each value of the only band, where the file has one; empty without.
     """
+    return _faded(_drawn(samples, prepared, grid, palette), prepared.style.opacity)
+
+
+def _drawn(samples: Samples, prepared: PreparedStyle, grid: PixelGrid, palette: bytes) -> Picture:
     style = prepared.style
     if palette and prepared.unchanged and samples.values.shape[2] == 1 and samples.values.dtype == np.uint8:
         return _replaced(_classes(samples, palette), style)
@@ -80,6 +84,8 @@ def draw(samples: Samples, prepared: PreparedStyle, grid: PixelGrid, palette: by
         picture = np.empty((*heights.shape, 4 if np.isnan(heights).any() else 3), np.uint8)
         terrain.terrain_rgb(heights, style.terrain.base, style.terrain.step, picture)
         return Picture(picture)
+    if style.missing is not None:
+        samples = _filled(samples, style.missing)
     if prepared.steps is not None:
         return _replaced(_ramp(samples, prepared.steps), style)
     return _replaced(_stretched(samples, prepared.rescale), style)
@@ -128,6 +134,15 @@ def as_floats(samples: Samples) -> NDArray[np.float32]:
     return floats
 
 
+def _filled(samples: Samples, value: float) -> Samples:
+    """Return samples none of which is missing."""
+    if samples.values.dtype != np.float32 and samples.valid is None:
+        return samples
+    floats = as_floats(samples)
+    missing = np.isnan(floats)
+    return Samples(np.where(missing, np.float32(value), floats)) if missing.any() else Samples(floats)
+
+
 def _relief(heights: NDArray[np.float32], relief: Hillshade | Slope | Aspect, grid: PixelGrid) -> NDArray[np.float32]:
     cell_x, cell_y = ground_cells(grid)
     result = np.empty((grid.rows, grid.cols), np.float32)
@@ -137,8 +152,10 @@ def _relief(heights: NDArray[np.float32], relief: Hillshade | Slope | Aspect, gr
             up, over = math.sin(math.radians(altitude)), math.cos(math.radians(altitude))
             east, north = over * math.sin(math.radians(azimuth)), over * math.cos(math.radians(azimuth))
             terrain.hillshade(heights, cell_x, cell_y, metres, east, north, up, result)
-        case Slope(unit=unit):
+        case Slope(unit=unit, highest=highest):
             terrain.slope(heights, cell_x, cell_y, metres, unit == "percent", result)
+            if highest is not None:
+                np.minimum(result, np.float32(highest), out=result)
         case Aspect(min_slope=least):
             terrain.aspect(heights, cell_x, cell_y, metres, math.tan(math.radians(least)), result)
     return result
@@ -205,6 +222,20 @@ def _replaced(picture: Picture, style: Style) -> Picture:
         pixels = _rgba(picture.pixels)
     replace_colour(np.array(one.colour, np.float32), np.array([one.becomes], np.uint8), one.tolerance, pixels)
     return Picture(picture.pixels, pixels.tobytes()) if picture.palette else Picture(pixels)
+
+
+def _faded(picture: Picture, opacity: float) -> Picture:
+    """Return a picture of which a share is seen."""
+    if opacity == 1:
+        return picture
+    shares = np.rint(np.arange(256) * opacity).astype(np.uint8)
+    if picture.palette:
+        colours = np.frombuffer(picture.palette, np.uint8).reshape(-1, 4).copy()
+        colours[:, 3] = shares[colours[:, 3]]
+        return Picture(picture.pixels, colours.tobytes())
+    pixels = _rgba(picture.pixels)
+    pixels[..., 3] = shares[pixels[..., 3]]
+    return Picture(pixels)
 
 
 def _rgba(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

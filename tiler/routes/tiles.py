@@ -1,4 +1,4 @@
-"""`/tiles/{layer}/{tms}/{z}/{x}/{y}.{ext}` and `/tiles/{layer}/{tms}/tilejson.json`, on bare ASGI."""
+"""Everything under `/tiles`, on bare ASGI: tiles, their TileJSON, and the styles and legends of layers."""
 
 import logging
 import time
@@ -14,10 +14,12 @@ from core.http import etag_matches, status_of
 from core.layer import PublishedLayer, TiledSource
 from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
+from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
 from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
+from tiler.routes.styles import answer_legend, answer_styles
 from tiler.tilejson import describe
 
 PATHS = (
@@ -29,12 +31,13 @@ _log = logging.getLogger(__name__)
 _sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")
 
 
-def tiles_app(layers: LayerTable, renderer: Renderer, ready: ReadyAnswers) -> ASGIApp:
+def tiles_app(layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers) -> ASGIApp:
     """Return the application that answers everything under `/tiles`.
 
     Args:
         layers: What is published.
         renderer: Makes the tiles.
+        legends: Draws the legends.
         ready: Remembers answers.
     """
 
@@ -46,7 +49,7 @@ def tiles_app(layers: LayerTable, renderer: Renderer, ready: ReadyAnswers) -> AS
             if length is not None:
                 status, sent = 200, length
             else:
-                status, sent = await _serve(scope, send, layers, renderer, ready)  # type: ignore[arg-type]
+                status, sent = await _serve(scope, send, layers, renderer, legends, ready)  # type: ignore[arg-type]
         except GeoplateformeError as error:
             status = status_of(type(error))
             if status >= 500:
@@ -61,7 +64,7 @@ def tiles_app(layers: LayerTable, renderer: Renderer, ready: ReadyAnswers) -> AS
 
 
 async def _serve(
-    scope: HTTPScope, send: Send, layers: LayerTable, renderer: Renderer, ready: ReadyAnswers
+    scope: HTTPScope, send: Send, layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers
 ) -> tuple[int, int]:
     """Answer one request; return status and bytes of content."""
     method = scope["method"]
@@ -77,6 +80,10 @@ async def _serve(
     style_name = _style(scope)
     if len(segments) == 3 and segments[2] == "tilejson.json":
         return await _tilejson(scope, send, layer, segments[1], style_name)
+    if segments[1:] == ["styles"]:
+        return await answer_styles(scope, send, layer)
+    if segments[1:] == ["legend.svg"]:
+        return await answer_legend(scope, send, layer, style_name, legends)
     if len(segments) != 5:
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
     _, tms, z, x, file = segments

@@ -5,6 +5,16 @@ export type Kind = "raster" | "vector" | "points";
 /** West, south, east, north in degrees. */
 export type Bounds = [number, number, number, number];
 
+export interface StyleSummary {
+  name: string;
+  title: string;
+  abstract: string;
+  /** Colours are values, for programs that turn them back. */
+  lossless: boolean;
+  /** Path of the legend. */
+  legend: string;
+}
+
 export interface Layer {
   name: string;
   kind: Kind;
@@ -15,6 +25,8 @@ export interface Layer {
   min_zoom?: number;
   max_zoom?: number;
   samples: string[];
+  /** How a raster can be shown, the default first. */
+  styles?: StyleSummary[];
 }
 
 export interface VectorLayer {
@@ -59,14 +71,15 @@ export async function readLayers(): Promise<Layer[]> {
   return answer.layers;
 }
 
-/** Address of the TileJSON of a raster or vector layer. */
-export function tileJsonPath(name: string): string {
-  return `/tiles/${encodeURIComponent(name)}/PM/tilejson.json`;
+/** Address of the TileJSON of a raster or vector layer, of a raster in a style. */
+export function tileJsonPath(name: string, style = ""): string {
+  const query = style ? `?style=${encodeURIComponent(style)}` : "";
+  return `/tiles/${encodeURIComponent(name)}/PM/tilejson.json${query}`;
 }
 
 /** How to ask for the tiles of a layer. */
-export function readTileJson(name: string): Promise<TileJson> {
-  return read<TileJson>(tileJsonPath(name));
+export function readTileJson(name: string, style = ""): Promise<TileJson> {
+  return read<TileJson>(tileJsonPath(name, style));
 }
 
 /** Address of the description of a point cloud. */

@@ -10,6 +10,7 @@ import {
   type LngLatBoundsLike,
   type MapGeoJSONFeature,
   type MapMouseEvent,
+  type RasterTileSource,
   type SourceSpecification,
 } from "maplibre-gl";
 import type { Feature, Polygon } from "geojson";
@@ -44,7 +45,10 @@ export class MapView {
   order: string[] = [];
   private readonly styled = new Map<string, StyledLayer[]>();
   private readonly opacities = new Map<string, number>();
+  /** Names of the styles wanted, by layer; empty for the default. */
+  private readonly styles = new Map<string, string>();
   private readonly starting = new Set<string>();
+  private restyling = 0;
 
   constructor(container: HTMLElement, private readonly events: MapEvents) {
     const ground = getComputedStyle(document.documentElement).getPropertyValue("--map-ground").trim();
@@ -80,15 +84,21 @@ export class MapView {
     else this.map.once("load", then);
   }
 
-  /** Put a layer on the map, or change its opacity. */
-  async show(layer: Layer, opacity: number): Promise<void> {
+  /** Put a layer on the map, or change its opacity or style. */
+  async show(layer: Layer, opacity: number, style = ""): Promise<void> {
+    const before = this.styles.get(layer.name) ?? "";
     this.opacities.set(layer.name, opacity);
-    if (this.styled.has(layer.name)) this.applyOpacity(layer.name);
-    if (this.styled.has(layer.name) || this.starting.has(layer.name)) return;
+    this.styles.set(layer.name, style);
+    if (this.styled.has(layer.name)) {
+      this.applyOpacity(layer.name);
+      if (style !== before) await this.restyle(layer, style);
+      return;
+    }
+    if (this.starting.has(layer.name)) return;
     this.starting.add(layer.name);
     this.writeStatus(false);
     try {
-      const [source, styled] = await sourceOf(layer);
+      const [source, styled] = await this.sourceInStyle(layer);
       if (this.opacities.has(layer.name)) this.add(layer.name, source, styled);
       this.events.failed(layer.name, null);
     } catch (error) {
@@ -113,6 +123,32 @@ export class MapView {
     const bounds: LngLatBoundsLike = [west, Math.max(south, -85), east, Math.min(north, 85)];
     const still = !animate || matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.map.fitBounds(bounds, { padding: 36, maxZoom: 18, animate: !still, duration: 900 });
+  }
+
+  /** The source of a layer and its map layers, in the style that is wanted when they are there. */
+  private async sourceInStyle(layer: Layer): Promise<[SourceSpecification, StyledLayer[]]> {
+    for (;;) {
+      const style = this.styles.get(layer.name) ?? "";
+      const made = await sourceOf(layer, style);
+      if (style === (this.styles.get(layer.name) ?? "")) return made;
+    }
+  }
+
+  /** Ask the tiles of a raster that is on the map in another style. */
+  private async restyle(layer: Layer, style: string): Promise<void> {
+    this.restyling += 1;
+    this.writeStatus(false);
+    try {
+      const { tiles } = await readTileJson(layer.name, style);
+      const source = this.map.getSource<RasterTileSource>(layer.name);
+      if (this.styles.get(layer.name) === style) source?.setTiles(tiles);
+      this.events.failed(layer.name, null);
+    } catch (error) {
+      this.events.failed(layer.name, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.restyling -= 1;
+      this.map.triggerRepaint();
+    }
   }
 
   private add(name: string, source: SourceSpecification, styled: StyledLayer[]): void {
@@ -174,18 +210,18 @@ export class MapView {
   }
 
   private writeStatus(idle: boolean): void {
-    const still = idle && this.starting.size === 0;
+    const still = idle && this.starting.size === 0 && this.restyling === 0;
     document.body.dataset["map"] = still ? "idle" : "loading";
     document.body.dataset["mapLayers"] = [...this.styled.keys()].join(",");
   }
 }
 
 /** The source of a layer and its map layers. */
-async function sourceOf(layer: Layer): Promise<[SourceSpecification, StyledLayer[]]> {
+async function sourceOf(layer: Layer, style: string): Promise<[SourceSpecification, StyledLayer[]]> {
   if (layer.kind === "points") {
     return [{ type: "geojson", data: rectangle(layer.bbox) }, extentLayers(layer.name)];
   }
-  const json = await readTileJson(layer.name);
+  const json = await readTileJson(layer.name, style);
   const tiles = { tiles: json.tiles, bounds: json.bounds ?? layer.bbox, ...zooms(json.minzoom, json.maxzoom) };
   if (layer.kind === "raster") {
     return [{ type: "raster", tileSize: 256, ...tiles }, rasterLayers(layer.name)];

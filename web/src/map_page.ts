@@ -7,6 +7,7 @@ import { unionOf, type Layer } from "./layers";
 import { MapView } from "./map";
 import { Panel } from "./panel";
 import type { Shown, State } from "./state";
+import { styleNamed } from "./styles";
 
 /** Most layers shown before anybody has chosen. */
 const SHOWN_AT_FIRST = 12;
@@ -34,6 +35,8 @@ export interface MapPageEvents {
 export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
   const position = byId("position");
   const shown = new Map<string, number>();
+  /** Names of the styles that were chosen, by layer; the others are shown in their default. */
+  const styles = new Map<string, string>();
   const failures = new Map<string, string>();
   let layers: Layer[] = [];
   let byName = new Map<string, Layer>();
@@ -77,8 +80,12 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
     },
     faded(layer, opacity) {
       shown.set(layer.name, opacity);
-      void view?.show(layer, opacity);
+      void view?.show(layer, opacity, styles.get(layer.name));
       publish();
+    },
+    styled(layer, style) {
+      choose(layer, style);
+      apply();
     },
     zoomed(layer) {
       if (!shown.has(layer.name)) {
@@ -93,7 +100,24 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
   });
 
   function draw(): void {
-    panel.draw({ layers, shown, failures, unreachable });
+    panel.draw({ layers, shown, styles, failures, unreachable });
+  }
+
+  /** Remember the style of a layer; the default, and one it has not, are not worth remembering. */
+  function choose(layer: Layer, style: string | undefined): void {
+    const found = styleNamed(layer, style);
+    if (found === undefined || found === layer.styles?.[0]) styles.delete(layer.name);
+    else styles.set(layer.name, found.name);
+  }
+
+  /** Show the layers that a link or a first visit asks for. */
+  function showAll(wanted: Shown[]): void {
+    for (const { name, opacity, style } of wanted) {
+      const layer = byName.get(name);
+      if (layer === undefined) continue;
+      shown.set(name, opacity);
+      choose(layer, style);
+    }
   }
 
   /** Make the map agree with `shown`, then the panel and the link. */
@@ -103,7 +127,7 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
       for (const layer of layers) {
         const opacity = shown.get(layer.name);
         if (opacity === undefined) view.hide(layer.name);
-        else void view.show(layer, opacity);
+        else void view.show(layer, opacity, styles.get(layer.name));
       }
     });
     draw();
@@ -111,7 +135,10 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
   }
 
   function publish(): void {
-    const chosen = [...shown].map(([name, opacity]) => ({ name, opacity }));
+    const chosen = [...shown].map(([name, opacity]): Shown => {
+      const style = styles.get(name);
+      return { name, opacity, ...(style === undefined ? {} : { style }) };
+    });
     const part: Pick<State, "at" | "layers"> = { layers: chosen };
     if (view && placed) {
       const { lng, lat } = view.map.getCenter();
@@ -156,9 +183,10 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
         shown.delete(name);
         view?.hide(name);
       }
+      for (const layer of read) choose(layer, styles.get(layer.name));
       if (shown.size === 0 && read.length > 0) {
         const first = wanted?.filter(({ name }) => byName.has(name)) ?? firstShown(read);
-        for (const { name, opacity } of first) shown.set(name, opacity);
+        showAll(first);
       }
       if (!placed && view) {
         const box = unionOf(read.filter(({ name }) => shown.has(name)).map(({ bbox }) => bbox)) ?? unionOf(read.map(({ bbox }) => bbox));
@@ -177,7 +205,7 @@ export function startMap(webgl: boolean, events: MapPageEvents): MapPage {
       }
       if (chosen && layers.length > 0) {
         shown.clear();
-        for (const { name, opacity } of chosen) if (byName.has(name)) shown.set(name, opacity);
+        showAll(chosen);
         apply();
       }
     },

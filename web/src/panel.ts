@@ -2,6 +2,7 @@
 import { element, icon, ICONS } from "./dom";
 import { formatFixed, text } from "./i18n";
 import { cloudInfoPath, tileJsonPath, titleOf, type Layer } from "./layers";
+import { styleNamed, styleTitle, stylesToSee } from "./styles";
 
 /** Rows drawn before the reader asks for more. */
 const ROWS = 60;
@@ -12,6 +13,8 @@ const SEARCH_FROM = 8;
 export interface PanelEvents {
   toggled(layer: Layer, shown: boolean): void;
   faded(layer: Layer, opacity: number): void;
+  /** The reader wants to see a raster in another style. */
+  styled(layer: Layer, style: string): void;
   zoomed(layer: Layer): void;
   /** The reader wants to see a point cloud in 3D. */
   entered(layer: Layer): void;
@@ -23,6 +26,8 @@ export interface PanelModel {
   layers: Layer[];
   /** Opacity of the layers that are on the map, by name. */
   shown: ReadonlyMap<string, number>;
+  /** Names of the styles that were chosen, by layer. */
+  styles: ReadonlyMap<string, string>;
   /** Why a layer failed, by name. */
   failures: ReadonlyMap<string, string>;
   /** Why the list could not be read. */
@@ -146,6 +151,7 @@ export class Panel {
       ),
       failure === undefined ? null : element("p", { class: "failure", role: "alert" }, text("layerFailed", { reason: failure })),
       opacity === undefined ? null : this.slider(layer, name, opacity),
+      opacity === undefined ? null : this.styleChoice(layer, name, model.styles.get(layer.name)),
       layer.kind === "points" ? this.entrance(layer) : null,
       this.details(layer),
     );
@@ -167,6 +173,33 @@ export class Panel {
       },
     });
     return element("div", { class: "opacity" }, element("span", { "aria-hidden": "true" }, text("opacity")), slider, output);
+  }
+
+  /** A list of styles and the legend of the one shown, where there is a choice. */
+  private styleChoice(layer: Layer, name: string, chosen: string | undefined): HTMLElement | null {
+    const styles = stylesToSee(layer);
+    const shown = styleNamed(layer, chosen);
+    if (shown === undefined || styles.length < 2) return null;
+    const select = element(
+      "select",
+      {
+        id: `style-${layer.name}`,
+        "data-key": `style-${layer.name}`,
+        "aria-label": text("styleOf", { name }),
+        onchange: () => this.events.styled(layer, select.value),
+      },
+      ...styles.map((style) =>
+        element("option", { value: style.name, selected: style === shown, title: style.abstract }, styleTitle(style)),
+      ),
+    );
+    const legend = element("img", { class: "style-legend", src: shown.legend, alt: text("legendOf", { name: styleTitle(shown) }) });
+    return element(
+      "div",
+      { class: "style" },
+      element("span", { "aria-hidden": "true" }, text("style")),
+      select,
+      element("div", { class: "style-legend-frame", tabindex: 0, "data-key": `legend-${layer.name}`, role: "group", "aria-label": text("legend") }, legend),
+    );
   }
 
   private entrance(layer: Layer): HTMLElement {

@@ -7,6 +7,8 @@ export interface Shown {
   name: string;
   /** From 0, unseen, to 1. */
   opacity: number;
+  /** Name of a raster's style; absent for the default. */
+  style?: string;
 }
 
 export interface State {
@@ -20,7 +22,7 @@ export interface State {
   lang?: Language;
 }
 
-/** Read a hash such as `#tab=map&at=15.2/48.85/2.35&layers=ortho,roads:60`. Unknown parts are left aside. */
+/** Read a hash such as `#tab=map&at=15.2/48.85/2.35&layers=ortho,roads:60,relief:100:slope`. Unknown parts are left aside. */
 export function parseState(hash: string): State {
   const fields = new URLSearchParams(hash.replace(/^#/, ""));
   const state: State = { tab: fields.get("tab") === "3d" ? "scene" : "map" };
@@ -38,9 +40,13 @@ export function parseState(hash: string): State {
 }
 
 function parseShown(part: string): Shown {
-  const [name = "", percent] = part.split(":");
+  const [name = "", percent, style] = part.split(":");
   const opacity = percent === undefined ? 1 : Number(percent) / 100;
-  return { name, opacity: Number.isFinite(opacity) ? Math.min(1, Math.max(0, opacity)) : 1 };
+  return {
+    name,
+    opacity: Number.isFinite(opacity) ? Math.min(1, Math.max(0, opacity)) : 1,
+    ...(style ? { style } : {}),
+  };
 }
 
 /** Write the hash that `parseState` reads. */
@@ -57,7 +63,8 @@ export function writeState(state: State): string {
   return `#${fields.join("&")}`;
 }
 
-function writeShown({ name, opacity }: Shown): string {
+function writeShown({ name, opacity, style }: Shown): string {
   const encoded = encodeURIComponent(name);
+  if (style) return `${encoded}:${Math.round(opacity * 100)}:${encodeURIComponent(style)}`;
   return opacity === 1 ? encoded : `${encoded}:${Math.round(opacity * 100)}`;
 }

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from distributed import LocalCluster
 from pyproj import Transformer
 from rasterio.merge import merge
 from rasterio.transform import from_origin
@@ -16,6 +15,7 @@ from core.directory import DirectoryStore
 from core.errors import InputRefused
 from core.job import JobSpec, Progress, RasterStorage
 from core.style import Style
+from tests.servers.dask import running_cluster
 from tiler.ingest.raster import ingest_raster
 from tiler.matrix import tile_bounds, tile_limits, tile_matrix_set
 from tiler.pool import RenderPool
@@ -270,10 +270,8 @@ def test_what_was_tidied_up_meanwhile_is_made_again(shop, files, monkeypatch):
 
 def test_the_workers_of_a_cluster_make_what_threads_make(shop, files, monkeypatch):
     alone = shop.ingest(files)
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
-    ) as cluster:
-        monkeypatch.setenv("GEOPF_DASK_SCHEDULER", cluster.scheduler_address)
+    with running_cluster() as address:
+        monkeypatch.setenv("GEOPF_DASK_SCHEDULER", address)
         result = shop.ingest(files, prefix="d/2")
     for key in alone.objects:
         if key.endswith(".tif"):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from core.errors import BadRequest
-from tiler.raster.expression import MAX_DEPTH, read_expression, run_expression
+from core.expression import MAX_DEPTH
+from tiler.raster.expression import read_expression, run_expression
 
 
 def bands(count):

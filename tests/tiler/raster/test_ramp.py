@@ -94,3 +94,22 @@ def test_a_stop_far_away_does_not_spoil_the_others(far):
     ramp = ramp_of([far, *range(20)], [(0, 0, 0, 0)] + [(n, n, n, 255) for n in range(20)], "interval")
     got = shown(ramp, np.arange(20, dtype=np.float32)[None] + np.float32(0.5))
     assert got[0, :, 0].tolist() == list(range(20))
+
+
+def test_a_jump_is_exact_and_takes_no_colours_from_the_others():
+    below = float(np.nextafter(np.float32(50), np.float32(0)))
+    ramp = ramp_of(
+        [0, below, 50, 100], [(0, 0, 0, 0), (100, 0, 0, 0), (100, 0, 0, 255), (200, 0, 0, 255)], "interpolated"
+    )
+    assert len(steps_of(ramp).colours) == 202  # one of each red from 0 to 200, and the jump of alpha
+    got = shown(ramp, np.array([[0, 25, below, 50, 75, 100]], np.float32))[0]
+    assert got[:, 3].tolist() == [0, 0, 0, 255, 255, 255]
+    assert np.abs(got[:, 0] - [0, 50, 100, 100, 150, 200]).max() <= 1
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_a_lowest_stop_without_end_spoils_nothing(count):
+    lowest = -3.4028234663852886e38
+    ramp = ramp_of([lowest, *range(count)], [(9, 9, 9, 9)] + [(n, n, n, 255) for n in range(count)], "interval")
+    got = shown(ramp, np.array([[-1e30, -1, *range(count)]], np.float32))
+    assert got[0, :, 0].tolist() == [9, 9, *range(count)]

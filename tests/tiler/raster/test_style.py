@@ -7,6 +7,7 @@ from core.errors import BadRequest
 from core.layer import RasterSource
 from core.style import (
     MAPBOX,
+    TERRARIUM,
     Aspect,
     ColourToAlpha,
     Contours,
@@ -174,3 +175,49 @@ def test_a_colour_of_a_ramp_becomes_another():
     told = ColourToAlpha(colour=(0, 0, 250), becomes=(9, 9, 9, 200), tolerance=5)
     picture = shown(Style(name="a", ramp=BLUE_RED, transparent=told), heights(10.0))
     assert picture[0].tolist() == [[9, 9, 9, 200]] * 3 + [[255, 0, 0, 128]] * 3
+
+
+def test_missing_pixels_of_a_relief_or_a_ramp_are_a_value_where_the_style_says():
+    steep = Ramp(stops=(Stop(0, 1, 2, 3), Stop(60, 4, 5, 6), Stop(200, 7, 8, 9, 10)), mode="interval")
+    style = Style(name="a", relief=Slope(), ramp=steep, missing=255)
+    picture = shown(style, heights(1.0, border=1, hole=True))
+    assert picture[2, 3].tolist() == [7, 8, 9, 10]
+    assert (picture[3:] == (1, 2, 3, 255)).all()
+    grey = Samples(photo(1).values, hole())
+    assert shown(Style(name="a", ramp=BLUE_RED, missing=50), grey, GREY)[1, 2].tolist() == [255, 0, 0, 128]
+
+
+def test_ground_is_no_steeper_than_the_style_says():
+    style = Style(name="a", relief=Slope(highest=30), rescale=(0, 255))
+    picture = shown(style, heights(1.0, border=1, hole=True))
+    assert picture[3, 3].tolist() == [30, 255]
+    assert picture[2, 3].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("style", [
+    Style(name="a", opacity=0.5),
+    Style(name="a", opacity=0.5, ramp=Ramp(stops=(Stop(0, 0, 0, 0), Stop(255, 255, 255, 255)))),
+])  # fmt: skip
+def test_opacity_is_a_share_of_every_alpha(style):
+    full = Style(name="b", ramp=style.ramp)
+    samples = photo(1, hole())
+    faded, whole = shown(style, samples, GREY), shown(full, samples, GREY)
+    assert (faded[..., 0] == whole[..., 0]).all()
+    assert (faded[..., -1] == np.rint(whole[..., -1] * 0.5)).all()
+    assert not prepare(style, GREY).plain
+
+
+def test_contours_fade_too():
+    style = Style(name="a", relief=Contours(interval=4, major_every=0), opacity=0.2)
+    assert shown(style, heights(1.0, 1))[0, :, 3].tolist() == [0, 0, 0, 51, 0, 0]
+
+
+@pytest.mark.parametrize("style", [Style(name="mapbox", terrain=MAPBOX), Style(name="terrarium", terrain=TERRARIUM)])
+def test_the_published_formulas_give_the_heights_back(style):
+    samples = Samples(np.random.default_rng(3).uniform(-430, 8848, (SIDE, SIDE, 1)).astype(np.float32))
+    red, green, blue = np.moveaxis(shown(style, samples).astype(float), 2, 0)
+    if style.name == "mapbox":  # Mapbox Terrain-RGB v1, "Decode data"
+        back, step = -10_000 + (red * 256 * 256 + green * 256 + blue) * 0.1, 0.1
+    else:  # Tilezen Joerd, formats: Terrarium
+        back, step = (red * 256 + green + blue / 256) - 32_768, 1 / 256
+    assert np.abs(back - samples.values[..., 0]).max() <= step / 2 + 1e-6

@@ -1,19 +1,22 @@
 """Styles over HTTP: heights that come back, conditions, formats and errors."""
 
+import asyncio
 import io
 import json
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import rasterio
+from msgspec.structs import replace
 from PIL import Image
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
 from core.directory import DirectoryStore
-from core.errors import NotAcceptable, StyleNotFound
+from core.errors import BadRequest, NotAcceptable, StyleNotFound
 from core.job import JobSpec
-from core.layer import PublishedLayer
+from core.layer import PublishedLayer, VectorSource
 from core.style import Style
 from core.table import LayerTable
 from tests.wire import Wire, scope
@@ -148,3 +151,99 @@ async def test_the_description_of_a_style_leads_to_its_tiles(engine):
     plain = json.loads((await engine("/tiles/dem/PM/tilejson.json")).body)
     assert plain["tiles"][0].endswith(".png")
     assert "style" not in plain
+
+
+async def test_the_styles_of_a_layer_are_listed_with_their_legends(engine):
+    wire = await engine("/tiles/dem/styles")
+    assert (wire.status, wire.headers["content-type"]) == (200, "application/json")
+    told = json.loads(wire.body)
+    assert told["layer"] == "dem"
+    assert [style["name"] for style in told["styles"]][:3] == ["default", "hillshade", "elevation"]
+    for style in told["styles"]:
+        assert {"title", "abstract", "lossless"} <= set(style)
+        path, _, query = style["legend"].partition("?")
+        legend = await engine(path, query=query)
+        assert (legend.status, legend.headers["content-type"]) == (200, "image/svg+xml")
+        assert ET.fromstring(legend.body).get("aria-label") == style["title"]
+    again = await engine("/tiles/dem/styles", if_none_match=wire.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+
+
+async def test_a_legend_has_a_tag_of_its_own_and_is_that_of_the_default_without_a_style(engine):
+    slope = await engine("/tiles/dem/legend.svg", query="style=slope")
+    plain = await engine("/tiles/dem/legend.svg")
+    named = await engine("/tiles/dem/legend.svg", query="style=default")
+    assert plain.body == named.body != slope.body
+    assert plain.headers["etag"] == named.headers["etag"] != slope.headers["etag"]
+    assert "default-src 'none'" in slope.headers["content-security-policy"]
+    assert "45°" in slope.body.decode()
+    assert slope.headers["cache-control"] == "public, max-age=300"
+    again = await engine("/tiles/dem/legend.svg", query="style=slope", if_none_match=slope.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    head = await engine("/tiles/dem/legend.svg", "HEAD", query="style=slope")
+    assert (head.body, head.headers["content-length"]) == (b"", str(len(slope.body)))
+
+
+async def test_a_legend_of_a_style_that_is_not_there_is_told(engine):
+    with pytest.raises(StyleNotFound, match="dem has no style 'sepia'"):
+        await engine("/tiles/dem/legend.svg", query="style=sepia")
+
+
+async def test_what_is_no_raster_has_no_legend_and_no_styles(dem):
+    table = LayerTable()
+    vector = VectorSource(href="v", geometry_column="g", crs="EPSG:2154", fields={})
+    table.replace(1, [replace(dem[1], source=vector, styles=())])
+    app, pool = create_tiler(table, dem[0], TilerSettings())
+    wire = Wire()
+    await app(scope("/tiles/dem/styles"), None, wire)
+    assert json.loads(wire.body) == {"layer": "dem", "styles": []}
+    with pytest.raises(StyleNotFound, match="dem is of kind vector and has no legend"):
+        await app(scope("/tiles/dem/legend.svg"), None, Wire())
+    pool.close()
+
+
+async def test_the_legend_of_a_palette_tells_the_classes_of_the_file(tmp_path):
+    colours = {0: (10, 20, 30), 1: (200, 100, 50), 2: (1, 2, 3)}
+    with rasterio.open(
+        tmp_path / "c.tif", "w", driver="COG", width=64, height=64, count=1, dtype="uint8", crs="EPSG:2154",
+        transform=from_origin(WEST, NORTH, CELL, CELL), compress="deflate",
+    ) as dataset:  # fmt: skip
+        dataset.write(np.tile(np.arange(64, dtype=np.uint8) % 3, (1, 64, 1)))
+        dataset.write_colormap(1, {value: (*colour, 255) for value, colour in colours.items()})
+    spec = JobSpec(
+        kind="raster", name="c", inputs=(str(tmp_path / "c.tif"),), prefix="c", scratch=str(tmp_path), as_is=True
+    )
+    store = DirectoryStore(tmp_path / "objects")
+    made = await asyncio.to_thread(ingest_raster, spec, lambda event: None, store)
+    table = LayerTable()
+    table.replace(1, [PublishedLayer(name="c", title="Classes", offering="o", source=made.source, bbox=made.bbox,
+                                     sample=made.sample, version="v")])  # fmt: skip
+    app, pool = create_tiler(table, store, TilerSettings())
+    wire = Wire()
+    await app(scope("/tiles/c/legend.svg"), None, wire)
+    pool.close()
+    fills = [one.get("fill") for one in ET.fromstring(wire.body).iter("{http://www.w3.org/2000/svg}rect")]
+    assert [fill for fill in fills if fill.startswith("#")][-3:] == ["#0a141e", "#c86432", "#010203"]
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        (Style(name="a", bands=(2,)), "style a has band 2, and the files have 1"),
+        (Style(name="a", expression="b1 - b7"), "style a has band 7, and the files have 1"),
+    ],
+)
+@pytest.mark.parametrize("as_is", [False, True])
+def test_files_that_lack_a_band_of_a_style_are_refused_before_they_are_stored(tmp_path, style, told, as_is):
+    with rasterio.open(
+        tmp_path / "d.tif", "w", driver="COG", width=64, height=64, count=1, dtype="float32", crs="EPSG:2154",
+        transform=from_origin(WEST, NORTH, CELL, CELL),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((1, 64, 64), np.float32))
+    store = DirectoryStore(tmp_path / "objects")
+    spec = JobSpec(kind="raster", name="d", inputs=(str(tmp_path / "d.tif"),), prefix="d", scratch=str(tmp_path),
+                   as_is=as_is, styles=(style,))  # fmt: skip
+    with pytest.raises(BadRequest, match=told):
+        ingest_raster(spec, lambda event: None, store)
+    assert not list((tmp_path / "objects").rglob("*.tif"))
+    assert ingest_raster(replace(spec, styles=()), lambda event: None, store).source.band_count == 1
