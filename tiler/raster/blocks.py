@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import NoReturn, TypeVar
 
 import msgspec
 from cachetools import LRUCache
@@ -49,6 +50,12 @@ Stages = dict[str, float]
 _Raw = dict[BlockAddress, tuple[RasterHeader, bytes, bytes]]
 """Bytes of a block and of its mask (empty without one) by address."""
 
+_Failed = dict[BlockAddress, BaseException]
+"""Why blocks do not come, by address."""
+
+_Pending = dict[BlockAddress, asyncio.Future[Block | None]]
+"""Blocks that are being read and decoded."""
+
 
 class FileReplaced(PreconditionFailed):
     """A file was replaced since its directory was read."""
@@ -66,7 +73,7 @@ class BlockCache:
         self._store = store
         self._pool = pool
         self._kept: LRUCache[BlockAddress, Block | None] = LRUCache(capacity_bytes, getsizeof=_weight)
-        self._pending: dict[BlockAddress, asyncio.Future[Block | None]] = {}
+        self._pending: _Pending = {}
 
     async def use(
         self, wanted: Sequence[tuple[RasterHeader, BlockAddress]], work: Callable[[Found], T], stages: Stages
@@ -74,15 +81,26 @@ class BlockCache:
         """Run `work` in a thread with the blocks it wants.
 
         Blocks that nobody is decoding are decoded in the same thread just before, so a
-        tile is one visit to the pool however many of its blocks are new.
+        tile is one visit to the pool however many of its blocks are new. Who waits for a
+        block another tile reads learns of that block alone: not of others that are
+        damaged, not of what else becomes of that tile.
 
         Raises:
             BadSource: A block is missing or damaged.
             FileReplaced: An object was replaced since its directory was read.
             Unavailable: The store does not answer, or the pool is full.
         """
+        while True:
+            try:
+                return await self._use(wanted, work, stages)
+            except _Abandoned:  # whoever read a block for us went away
+                continue
+
+    async def _use(
+        self, wanted: Sequence[tuple[RasterHeader, BlockAddress]], work: Callable[[Found], T], stages: Stages
+    ) -> T:
         found: Found = {}
-        waits: dict[BlockAddress, asyncio.Future[Block | None]] = {}
+        waits: _Pending = {}
         claimed: list[tuple[RasterHeader, BlockAddress]] = []
         for header, address in wanted:
             if address in self._kept:
@@ -96,24 +114,28 @@ class BlockCache:
         if not claimed and not waits:
             return await self._pool.run(work, found)
         loop = asyncio.get_running_loop()
-        for _, address in claimed:
-            self._pending[address] = loop.create_future()
+        own: _Pending = {address: loop.create_future() for _, address in claimed}
+        self._pending.update(own)
         try:
             start = time.perf_counter()
-            raw = await self._read(claimed)
+            raw, failed = await self._read(claimed)
             stages["read"] = time.perf_counter() - start
-            if waits:
-                self._settle(await self._pool.run(_decode, raw), found)
-                claimed = []  # settled: whoever decodes them again from now on is not to be given up
-                for address, future in waits.items():
-                    found[address] = await asyncio.shield(future)
-                return await self._pool.run(work, found)
-            decoded, result = await self._pool.run(_decode_and_work, raw, found, work)
-            self._settle(decoded, {})
+            if not failed and not waits:
+                decoded, failed, result = await self._pool.run(_decode_and_work, raw, found, work)
+                self._settle(own, decoded, failed)
+                return result()
+            # who only waits takes no place: else none would be left to the one that is waited for
+            decoded, damages = await self._pool.run(_decode, raw) if raw else ({}, {})
+            failed |= damages
+            self._settle(own, decoded, failed)
+            if failed:
+                raise _first(failed)
+            for address, future in waits.items():
+                found[address] = await asyncio.shield(future)
+            return await self._pool.run(work, found | decoded)
         except BaseException as error:
-            self._give_up([address for _, address in claimed], error)
+            self._settle(own, {}, dict.fromkeys(own, error))
             raise
-        return result
 
     async def read_block(self, header: RasterHeader, address: BlockAddress) -> tuple[bytes, bytes]:
         """Return the stored bytes of a block and of its mask, the latter empty without one.
@@ -146,30 +168,64 @@ class BlockCache:
             raise BadSource(f"{header.name} is cut off: a block ends at byte {offset + length}", "store it again")
         return data
 
-    async def _read(self, claimed: list[tuple[RasterHeader, BlockAddress]]) -> _Raw:
+    async def _read(self, claimed: list[tuple[RasterHeader, BlockAddress]]) -> tuple[_Raw, _Failed]:
+        """Return the bytes of blocks, and the errors of those that cannot be read."""
         if len(claimed) == 1:
-            pairs = [await self.read_block(*claimed[0])]
-        else:
-            pairs = await asyncio.gather(*(self.read_block(header, address) for header, address in claimed))
-        return {address: (header, *pair) for (header, address), pair in zip(claimed, pairs, strict=True)}
+            return {claimed[0][1]: (claimed[0][0], *await self.read_block(*claimed[0]))}, {}
+        answers = await asyncio.gather(
+            *(self.read_block(header, address) for header, address in claimed), return_exceptions=True
+        )
+        raw: _Raw = {}
+        failed: _Failed = {}
+        for (header, address), answer in zip(claimed, answers, strict=True):
+            if isinstance(answer, BaseException):
+                failed[address] = answer
+            else:
+                raw[address] = (header, *answer)
+        return raw, failed
 
-    def _settle(self, decoded: Found, found: Found) -> None:
+    def _settle(self, own: _Pending, decoded: Found, failed: _Failed) -> None:
+        """Keep blocks, and tell those who wait for them what has become of each. Empties `own` of them."""
         for address, block in decoded.items():
-            found[address] = block
             if _weight(block) <= self._kept.maxsize:
                 self._kept[address] = block
-            future = self._pending.pop(address)
+            future = self._let_go(own, address)
             if not future.done():
                 future.set_result(block)
-
-    def _give_up(self, claimed: list[BlockAddress], error: BaseException) -> None:
-        """Tell those who wait for blocks that will not come."""
-        told = error if isinstance(error, GeoplateformeError) else Unavailable("a block could not be made")
-        for address in claimed:
-            future = self._pending.pop(address, None)
-            if future is not None and not future.done():
-                future.set_exception(told)
+        for address, error in failed.items():
+            future = self._let_go(own, address)
+            if not future.done():
+                future.set_exception(_told(error))
                 future.exception()  # nobody may be waiting
+
+    def _let_go(self, own: _Pending, address: BlockAddress) -> asyncio.Future[Block | None]:
+        future = own.pop(address)
+        if self._pending.get(address) is future:
+            del self._pending[address]
+        return future
+
+
+class _Abandoned(Unavailable):
+    """Who was reading a block went away before it came."""
+
+
+def _told(error: BaseException) -> GeoplateformeError:
+    """Return what those are told who wait for a block that will not come."""
+    if isinstance(error, GeoplateformeError):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return _Abandoned("a block was given up")
+    return Unavailable("a block could not be made")
+
+
+def _first(failed: _Failed) -> BaseException:
+    """Return what makes a tile begin anew, if anything does, else the first error of its blocks."""
+    anew = (error for error in failed.values() if isinstance(error, PreconditionFailed))
+    return next(anew, next(iter(failed.values())))
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def damaged(header: RasterHeader, address: BlockAddress, reason: str) -> BadSource:
@@ -178,8 +234,9 @@ def damaged(header: RasterHeader, address: BlockAddress, reason: str) -> BadSour
     return BadSource(f"{header.name}: {reason}, {place}", "store it again")
 
 
-def _decode(raw: _Raw) -> Found:
+def _decode(raw: _Raw) -> tuple[Found, _Failed]:
     found: Found = {}
+    failed: _Failed = {}
     for address, (header, data, beside) in raw.items():
         tiff = header.tiff
         level, mask_level = tiff.levels[address.level], tiff.masks[address.level]
@@ -187,13 +244,20 @@ def _decode(raw: _Raw) -> Found:
             mask = None if mask_level is None else decode_mask(mask_level, beside)
             found[address] = decode_block(level, data, tiff.nodata, mask)
         except BadSource as err:
-            raise damaged(header, address, err.message) from err
-    return found
+            failed[address] = damaged(header, address, err.message)
+    return found, failed
 
 
-def _decode_and_work(raw: _Raw, found: Found, work: Callable[[Found], T]) -> tuple[Found, T]:
-    decoded = _decode(raw)
-    return decoded, work(found | decoded)
+def _decode_and_work(raw: _Raw, found: Found, work: Callable[[Found], T]) -> tuple[Found, _Failed, Callable[[], T]]:
+    """Return decoded blocks, the errors of others, and what gives the result or raises why there is none."""
+    decoded, failed = _decode(raw)
+    if failed:
+        return decoded, failed, partial(_raise, _first(failed))
+    try:
+        result = work(found | decoded)
+    except Exception as err:  # noqa: BLE001 - raised where the result is asked for, once the blocks are kept
+        return decoded, failed, partial(_raise, err)
+    return decoded, failed, lambda: result
 
 
 def _weight(block: Block | None) -> int:

@@ -302,7 +302,7 @@ for _ in range(4):
         ([Entry(0, 0, 8, 3), Entry(1, 0, 8, 1)], b"", "name a tile twice"),
         ([Entry(0, 0, len(LEAF), 0), Entry(9, 0, len(LEAF), 0)], LEAF, "name a tile twice"),
         ([Entry(0, 0, 8, 1), Entry(5, 0, len(LEAF), 0)], LEAF, "name a tile twice"),
-        ([Entry(0, 0, 23, 0)], gzip.compress(b"\0"), "outside their section|holds no tile|directory"),
+        ([Entry(0, 0, 23, 0)], gzip.compress(b"\0", mtime=0), "outside their section|holds no tile|directory"),
         ([Entry(0, 50, 9999, 0)], LEAF, "outside their section"),
         ([Entry(0, 0, 1 << 31, 1)], b"", "MiB"),
         ([Entry(0, 1 << 20, 10, 1)], b"", "lies outside the archive"),
