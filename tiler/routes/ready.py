@@ -25,7 +25,7 @@ class ReadyAnswers:
     def __init__(self, tiles: ByteCache[TileKey]) -> None:
         self._tiles = tiles
         self._revision = -1
-        self._known: dict[bytes, tuple[TileKey, _Headers]] = {}
+        self._known: dict[bytes, tuple[TileKey, _Headers, int]] = {}
 
     async def send(self, scope: HTTPScope, send: Send, revision: int) -> int | None:
         """Send the answer of a GET if it is known and its tile still in memory; return its length, else None."""
@@ -36,7 +36,7 @@ class ReadyAnswers:
         if known is None or scope["method"] != "GET":
             return None
         body = self._tiles.peek(known[0])
-        if body is None:
+        if body is None or len(body) != known[2]:  # made anew meanwhile, of a file that was replaced
             return None
         for name, _ in scope["headers"]:
             if name == _CONDITION:
@@ -62,7 +62,7 @@ class ReadyAnswers:
         if len(self._known) >= MAX_ANSWERS:
             self._known.clear()
         again = headers | {"server-timing": "plan;desc=cache"}
-        self._known[address] = key, whole_answer(again, length)
+        self._known[address] = key, whole_answer(again, length), length
 
 
 def _address(scope: HTTPScope) -> bytes:
