@@ -13,6 +13,7 @@ from tiler.raster.blocks import BlockCache
 from tiler.raster.engine import RasterEngine
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
+from tiler.raster.places import PlaceReader
 from tiler.renderer import Renderer, TileKey
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.tiles import tiles_app
@@ -26,15 +27,13 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
-    rasters = RasterEngine(
-        store,
-        pool,
-        headers=RasterHeaders(store, settings.header_cache_bytes),
-        blocks=BlockCache(store, pool, settings.block_cache_bytes),
-        indexes=MosaicIndexes(store, settings.header_cache_bytes),
-    )
+    headers = RasterHeaders(store, settings.header_cache_bytes)
+    blocks = BlockCache(store, pool, settings.block_cache_bytes)
+    indexes = MosaicIndexes(store, settings.header_cache_bytes)
+    rasters = RasterEngine(store, pool, headers=headers, blocks=blocks, indexes=indexes)
+    places = PlaceReader(store, pool, headers=headers, blocks=blocks, indexes=indexes)
     vectors = VectorSources(store, settings.vector_cache_bytes)
-    return tiles_app(layers, Renderer(pool, cache, rasters, vectors, StyleBook()), ReadyAnswers(cache)), pool
+    return tiles_app(layers, Renderer(pool, cache, rasters, vectors, StyleBook()), ReadyAnswers(cache), places), pool
 
 
 GUIDE = LayerGuide(

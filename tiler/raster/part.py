@@ -88,13 +88,13 @@ def plan_parts(
     """
     groups: list[tuple[tuple[Any, ...], list[Member]]] = []
     for header in headers:
-        _place(groups, header, level_for(header.tiff, places.cell))
+        place_member(groups, header, level_for(header.tiff, places.cell))
     parts = [_part(grid, places, crs, origin, members, resampling) for origin, members in groups]
     return [part for part in parts if part is not None]
 
 
-def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
-    """Add a file to the group whose grid it shares, or to one of its own."""
+def place_member(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
+    """Add a level of a file to the group whose grid it shares, or to one of its own (west, north, cells, kind)."""
     tiff = header.tiff
     assert tiff.placement is not None
     level, full, place = tiff.levels[index], tiff.levels[0], tiff.placement
