@@ -19,6 +19,7 @@ from tiler.raster.encode import SERVING, Effort
 from tiler.raster.engine import RasterEngine
 from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
+from tiler.raster.places import PlaceReader
 from tiler.renderer import Renderer, TileKey
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.tiles import tiles_app
@@ -32,9 +33,10 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     """Build the application under `/tiles` and the pool that works for it; the caller closes the pool."""
     pool = RenderPool(settings.render_threads, settings.render_queue)
     cache: ByteCache[TileKey] = ByteCache(settings.tile_cache_bytes)
-    rasters = _rasters(store, pool, settings, SERVING)
+    rasters, places = _rasters(store, pool, settings, SERVING)
     renderer = _renderer(store, pool, cache, settings, rasters, SERVING)
-    return tiles_app(layers, renderer, Legends(pool, cache, rasters.palette), ReadyAnswers(cache)), pool
+    legends = Legends(pool, cache, rasters.palette)
+    return tiles_app(layers, renderer, legends, ReadyAnswers(cache), places), pool
 
 
 def create_renderer(
@@ -53,18 +55,19 @@ def create_renderer(
         settings: Bounds of its caches.
         effort: How much time goes into small tiles.
     """
-    return _renderer(store, pool, cache, settings, _rasters(store, pool, settings, effort), effort)
+    rasters, _ = _rasters(store, pool, settings, effort)
+    return _renderer(store, pool, cache, settings, rasters, effort)
 
 
-def _rasters(store: ObjectReader, pool: RenderPool, settings: TilerSettings, effort: Effort) -> RasterEngine:
-    return RasterEngine(
-        store,
-        pool,
-        headers=RasterHeaders(store, settings.header_cache_bytes),
-        blocks=BlockCache(store, pool, settings.block_cache_bytes),
-        indexes=MosaicIndexes(store, settings.header_cache_bytes),
-        effort=effort,
-    )
+def _rasters(
+    store: ObjectReader, pool: RenderPool, settings: TilerSettings, effort: Effort
+) -> tuple[RasterEngine, PlaceReader]:
+    """Build what makes raster tiles and what takes values at points, over one set of caches."""
+    headers = RasterHeaders(store, settings.header_cache_bytes)
+    blocks = BlockCache(store, pool, settings.block_cache_bytes)
+    indexes = MosaicIndexes(store, settings.header_cache_bytes)
+    rasters = RasterEngine(store, pool, headers=headers, blocks=blocks, indexes=indexes, effort=effort)
+    return rasters, PlaceReader(store, pool, headers=headers, blocks=blocks, indexes=indexes)
 
 
 def _renderer(

@@ -80,7 +80,7 @@ def plan_raster(
     if not parts:
         return None
     wanted = tuple((part.members[index].header, address) for part in parts for index, address in part.wanted)
-    size = sum(_decoded_bytes(header, address) for header, address in wanted) + max(map(_window_bytes, parts))
+    size = sum(decoded_bytes(header, address) for header, address in wanted) + max(map(_window_bytes, parts))
     if size > MAX_DECODED_BYTES:
         raise TooLarge(
             f"a tile of this level takes {size >> 20} MiB of pixels, {MAX_DECODED_BYTES >> 20} MiB at most",
@@ -91,7 +91,8 @@ def plan_raster(
     return Painted(name, grid, tuple(parts), wanted)
 
 
-def _decoded_bytes(header: RasterHeader, address: BlockAddress) -> int:
+def decoded_bytes(header: RasterHeader, address: BlockAddress) -> int:
+    """Return the memory that a block takes once it is decoded, bytes."""
     level = header.tiff.levels[address.level]
     sample = 1 if level.dtype == "uint8" else 4
     return level.block_width * level.block_height * level.bands * sample

@@ -20,7 +20,7 @@ from core.errors import (
 from core.storage import ObjectReader
 from tiler.pool import RenderPool
 from tiler.raster.codec import Block, decode_block, decode_mask
-from tiler.raster.header import RasterHeader
+from tiler.raster.header import FileReplaced, RasterHeader
 
 T = TypeVar("T")
 
@@ -55,15 +55,6 @@ _Failed = dict[BlockAddress, BaseException]
 
 _Pending = dict[BlockAddress, asyncio.Future[Block | None]]
 """Blocks that are being read and decoded."""
-
-
-class FileReplaced(PreconditionFailed):
-    """A file was replaced since its directory was read."""
-
-    def __init__(self, header: RasterHeader) -> None:
-        super().__init__(f"{header.name} has changed")
-        self.header = header
-        """The directory that is no longer the file's."""
 
 
 class BlockCache:

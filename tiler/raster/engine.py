@@ -1,11 +1,10 @@
 """Raster tiles and samples: files found, plan chosen, blocks read, pixels painted, shown and encoded."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from core.errors import BadRequest, BadSource, TooLarge, Unavailable
+from core.errors import BadSource, TooLarge
 from core.layer import RasterSource
 from core.storage import ObjectReader
 from tiler.planner import (
@@ -20,13 +19,13 @@ from tiler.planner import (
     plan_raster,
 )
 from tiler.pool import RenderPool
-from tiler.raster.blocks import BlockCache, FileReplaced, Found, Stages, damaged
+from tiler.raster.blocks import BlockCache, Found, Stages, damaged
 from tiler.raster.codec import decode_mask, is_whole, standalone_jpeg
 from tiler.raster.data import DATA_TYPES, encode_data, take_data
 from tiler.raster.encode import SERVING, Effort, encode_picture
 from tiler.raster.fallback import read_samples
 from tiler.raster.grid import PixelGrid, lattice
-from tiler.raster.header import RasterHeader, RasterHeaders
+from tiler.raster.header import RasterHeader, RasterHeaders, check_bands
 from tiler.raster.mosaic import MosaicIndexes, files_in
 from tiler.raster.paint import paint
 from tiler.raster.picture import Samples
@@ -37,9 +36,6 @@ T = TypeVar("T")
 
 MAX_FILES = 256
 """Files of one tile; more means that the layer has no overviews across its files."""
-
-_ATTEMPTS = 8
-"""How often a tile is begun anew because a file was replaced meanwhile."""
 
 
 class RasterEngine:
@@ -165,15 +161,16 @@ class RasterEngine:
         attempt: Callable[[Sequence[RasterHeader], float], Awaitable[T]],
     ) -> T:
         """Return what an attempt gives with the files of a grid; begin anew where one of them is replaced meanwhile."""
-        for _ in range(_ATTEMPTS):
+        start = 0.0
+
+        async def find() -> Sequence[RasterHeader]:
+            nonlocal start
             start = time.perf_counter()
-            try:
-                headers = await self._find(source, grid)
-                _check_bands(bands, headers)
-                return await attempt(headers, start)
-            except FileReplaced as replaced:
-                self._headers.forget(replaced.header)
-        raise Unavailable("a file of the layer is being replaced again and again", retry_after_s=1)
+            headers = await self._find(source, grid)
+            check_bands(bands, headers)
+            return headers
+
+        return await self._headers.use(find, lambda headers: attempt(headers, start))
 
     async def _follow(
         self,
@@ -219,10 +216,7 @@ class RasterEngine:
                 f"a tile of this level takes {len(hrefs)} files, {MAX_FILES} at most",
                 f"ask for level {source.min_zoom} of WebMercatorQuad or a finer one",
             )
-        kept = [self._headers.kept(href) for href in hrefs]
-        if all(header is not None for header in kept):
-            return [header for header in kept if header is not None]
-        return await asyncio.gather(*(self._headers.get(href) for href in hrefs))
+        return await self._headers.get_all(hrefs)
 
     async def _pass(self, plan: Passthrough, stages: Stages) -> bytes | None:
         """Return a stored tile, empty when the file leaves it out, None when pixels of it are missing."""
@@ -272,17 +266,3 @@ class RasterEngine:
             return None if samples is None else work(samples, b"")
 
         return await self._pool.run(make)
-
-
-def _check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> None:
-    highest = max(bands)
-    for header in headers:
-        full = header.tiff.levels[0]
-        if full.alpha >= 0 and full.alpha + 1 in bands:
-            raise BadRequest(
-                f"band {full.alpha + 1} is asked for, the transparency of {header.name}", "ask for another style"
-            )
-        if full.bands < highest:
-            raise BadRequest(
-                f"band {highest} is asked for, and {header.name} has {full.bands}", "ask for another style"
-            )

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +25,29 @@ def ground_cells(grid: PixelGrid) -> tuple[NDArray[np.float32], NDArray[np.float
     other projections are taken to be true to scale, which those of the tile matrix sets are to 1 in 1000.
     """
     rows = grid.north - (np.arange(grid.rows) + 0.5) * grid.cell_y
-    if grid.crs in _MERCATOR:
-        shrink = 1.0 / np.cosh(np.clip(rows / _RADIUS_M, -10.0, 10.0))
-        return (grid.cell_x * shrink).astype(np.float32), (grid.cell_y * shrink).astype(np.float32)
-    unit = _unit(grid.crs)
+    return ground_sizes(grid.crs, rows, grid.cell_x, grid.cell_y)
+
+
+def ground_sizes(
+    crs: str, y: NDArray[Any], cell_x: NDArray[Any] | float, cell_y: NDArray[Any] | float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return width and height on the ground of pixels at places, metres, each of shape (n,).
+
+    Args:
+        crs: Their CRS.
+        y: Northing or latitude of each, units of the CRS, shape (n,).
+        cell_x: Width of the pixels, units of the CRS.
+        cell_y: Their height.
+    """
+    width, height = np.broadcast_to(cell_x, y.shape), np.broadcast_to(cell_y, y.shape)
+    if crs in _MERCATOR:
+        shrink = 1.0 / np.cosh(np.clip(y / _RADIUS_M, -10.0, 10.0))
+        return (width * shrink).astype(np.float32), (height * shrink).astype(np.float32)
+    unit = _unit(crs)
     if unit is None:
-        shrink = np.maximum(np.cos(np.radians(rows)), 1e-6)
-        return (
-            (grid.cell_x * _DEGREE_M * shrink).astype(np.float32),
-            np.full(grid.rows, grid.cell_y * _DEGREE_M, np.float32),
-        )
-    return np.full(grid.rows, grid.cell_x * unit, np.float32), np.full(grid.rows, grid.cell_y * unit, np.float32)
+        shrink = np.maximum(np.cos(np.radians(y)), 1e-6)
+        return (width * _DEGREE_M * shrink).astype(np.float32), (height * _DEGREE_M).astype(np.float32)
+    return (width * unit).astype(np.float32), (height * unit).astype(np.float32)
 
 
 @lru_cache(maxsize=256)

@@ -1,19 +1,34 @@
 """Opened rasters: the directory of each object, read once and kept while the object stays the same."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 import msgspec
 from cachetools import LRUCache
 
-from core.errors import BadSource, ObjectNotFound, RangeNotSatisfiable
+from core.errors import (
+    BadRequest,
+    BadSource,
+    ObjectNotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    Unavailable,
+)
 from core.storage import ObjectReader
 from tiler.raster.codec import why_not
 from tiler.raster.directory import load
 from tiler.raster.tiff import Tiff
 
+T = TypeVar("T")
+
 START_BYTES = 64 * 1024
 """How much of a file is read first: the whole directory of a COG of some five thousand blocks."""
+
+
+ATTEMPTS = 8
+"""How often something is begun anew because a file was replaced meanwhile."""
 
 
 class RasterHeader(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -31,6 +46,15 @@ class RasterHeader(msgspec.Struct, frozen=True, eq=False, gc=False):
     def name(self) -> str:
         """File name, for people."""
         return PurePosixPath(self.href).name
+
+
+class FileReplaced(PreconditionFailed):
+    """A file was replaced since its directory was read."""
+
+    def __init__(self, header: RasterHeader) -> None:
+        super().__init__(f"{header.name} has changed")
+        self.header = header
+        """The directory that is no longer the file's."""
 
 
 class RasterHeaders:
@@ -62,6 +86,35 @@ class RasterHeaders:
             task.add_done_callback(lambda done: self._keep(href, done))
         return await asyncio.shield(task)
 
+    async def get_all(self, hrefs: Sequence[str]) -> Sequence[RasterHeader]:
+        """Return the directories of several objects, in their order.
+
+        Raises:
+            BadSource: An object is missing, or no TIFF that can be read.
+            Unavailable: The store does not answer.
+        """
+        kept = [self._kept.get(href) for href in hrefs]
+        if all(header is not None for header in kept):
+            return [header for header in kept if header is not None]
+        return await asyncio.gather(*(self.get(href) for href in hrefs))
+
+    async def use(
+        self,
+        find: Callable[[], Awaitable[Sequence[RasterHeader]]],
+        work: Callable[[Sequence[RasterHeader]], Awaitable[T]],
+    ) -> T:
+        """Return what `work` makes of the files that `find` gives; begin anew where one of them is replaced meanwhile.
+
+        Raises:
+            Unavailable: A file is replaced again and again.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return await work(await find())
+            except FileReplaced as replaced:
+                self.forget(replaced.header)
+        raise Unavailable("a file of the layer is being replaced again and again", retry_after_s=1)
+
     def forget(self, header: RasterHeader) -> None:
         """Drop a directory whose object was replaced."""
         if self._kept.get(header.href) is header:
@@ -90,6 +143,20 @@ class RasterHeaders:
         del self._pending[href]
         if not done.cancelled() and done.exception() is None and done.result().tiff.bytes_held <= self._kept.maxsize:
             self._kept[href] = done.result()
+
+
+def check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> None:
+    """Check that files have the bands that are asked for, numbered from 1; one of transparency does not count.
+
+    Raises:
+        BadRequest: A file has them not.
+    """
+    highest = max(bands)
+    for header in headers:
+        level = header.tiff.levels[0]
+        count = level.bands - (level.alpha >= 0)
+        if count < highest:
+            raise BadRequest(f"band {highest} is asked for, and {header.name} has {count}", "ask for another style")
 
 
 def why_fallback(tiff: Tiff) -> str:

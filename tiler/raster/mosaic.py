@@ -1,6 +1,7 @@
 """Which files of a layer have pixels in a box: a packed Hilbert R-tree, stored once as one object beside the files."""
 
 import asyncio
+import math
 import struct
 from collections.abc import Sequence
 
@@ -8,6 +9,7 @@ import msgspec
 import numpy as np
 from cachetools import LRUCache
 from geoindex_rs import rtree  # type: ignore[attr-defined]
+from numpy.typing import NDArray
 
 from core.errors import BadSource, ObjectNotFound
 from core.layer import Bounds
@@ -86,6 +88,22 @@ def files_in(index: MosaicIndex, box: Bounds, cell: float) -> list[str]:
     tier = fitting[-1] if fitting else index.tiers[0]
     found = np.sort(np.asarray(rtree.search(tier.tree, *box)))
     return [index.prefix + tier.name(number) for number in found.tolist()]
+
+
+def files_at(index: MosaicIndex, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[str]:
+    """Return the finest files whose box holds one of some points, the most important first.
+
+    Args:
+        index: The index.
+        x: Places in its CRS, shape (n,); NaN for none.
+        y: The same.
+    """
+    finest = index.tiers[0]
+    numbers: set[int] = set()
+    for at_x, at_y in zip(x.tolist(), y.tolist(), strict=True):
+        if not math.isnan(at_x):
+            numbers.update(np.asarray(rtree.search(finest.tree, at_x, at_y, at_x, at_y)).tolist())
+    return [index.prefix + finest.name(number) for number in sorted(numbers)]
 
 
 class MosaicIndexes:

@@ -100,11 +100,11 @@ def plan_parts(
     """
     groups: list[tuple[tuple[Any, ...], list[Member]]] = []
     for header in headers:
-        _place(groups, header, level_for(header.tiff, places.cell))
+        place_member(groups, header, level_for(header.tiff, places.cell))
     return [part for origin, members in groups for part in _parts(grid, places, crs, origin, members, resampling)]
 
 
-def _place(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
+def place_member(groups: list[tuple[tuple[Any, ...], list[Member]]], header: RasterHeader, index: int) -> None:
     """Add a file to the group whose grid it shares, or to one of its own.
 
     A group is painted at once: a file joins none that is painted before a more important one that it overlaps.

@@ -104,7 +104,7 @@ def measure(samples: Samples, prepared: PreparedStyle, grid: PixelGrid) -> Sampl
         samples = Samples(run_expression(prepared.expression, as_floats(samples))[..., None])
     if relief is None or isinstance(relief, Contours):
         return samples
-    return Samples(_relief(as_floats(samples)[..., 0], relief, grid)[..., None])
+    return Samples(relief_of(as_floats(samples)[..., 0], relief, *ground_cells(grid))[..., None])
 
 
 def _limits(style: Style, source: RasterSource) -> tuple[float, float] | None:
@@ -143,9 +143,21 @@ def _filled(samples: Samples, value: float) -> Samples:
     return Samples(np.where(missing, np.float32(value), floats)) if missing.any() else Samples(floats)
 
 
-def _relief(heights: NDArray[np.float32], relief: Hillshade | Slope | Aspect, grid: PixelGrid) -> NDArray[np.float32]:
-    cell_x, cell_y = ground_cells(grid)
-    result = np.empty((grid.rows, grid.cols), np.float32)
+def relief_of(
+    heights: NDArray[np.float32],
+    relief: Hillshade | Slope | Aspect,
+    cell_x: NDArray[np.float32],
+    cell_y: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return what is seen of heights, NaN where they are missing, shape (rows, cols).
+
+    Args:
+        heights: NaN where missing, shape (rows + 2, cols + 2).
+        relief: What to see.
+        cell_x: Width of the pixels of each row on the ground, metres, shape (rows,).
+        cell_y: Their height.
+    """
+    result = np.empty((heights.shape[0] - 2, heights.shape[1] - 2), np.float32)
     metres = np.float32(relief.z_factor)
     match relief:
         case Hillshade(azimuth=azimuth, altitude=altitude):

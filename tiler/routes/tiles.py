@@ -16,10 +16,12 @@ from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
+from tiler.raster.places import PlaceReader
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
 from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.styles import answer_legend, answer_styles
+from tiler.routes.values import serve_point
 from tiler.tilejson import describe
 
 PATHS = (
@@ -31,7 +33,9 @@ _log = logging.getLogger(__name__)
 _sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")
 
 
-def tiles_app(layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers) -> ASGIApp:
+def tiles_app(
+    layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers, places: PlaceReader
+) -> ASGIApp:
     """Return the application that answers everything under `/tiles`.
 
     Args:
@@ -39,6 +43,7 @@ def tiles_app(layers: LayerTable, renderer: Renderer, legends: Legends, ready: R
         renderer: Makes the tiles.
         legends: Draws the legends.
         ready: Remembers answers.
+        places: Takes values at points.
     """
 
     async def serve_tiles(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
@@ -49,7 +54,7 @@ def tiles_app(layers: LayerTable, renderer: Renderer, legends: Legends, ready: R
             if length is not None:
                 status, sent = 200, length
             else:
-                status, sent = await _serve(scope, send, layers, renderer, legends, ready)  # type: ignore[arg-type]
+                status, sent = await _serve(scope, send, layers, renderer, legends, ready, places)  # type: ignore[arg-type]
         except GeoplateformeError as error:
             status = status_of(type(error))
             if status >= 500:
@@ -64,7 +69,13 @@ def tiles_app(layers: LayerTable, renderer: Renderer, legends: Legends, ready: R
 
 
 async def _serve(
-    scope: HTTPScope, send: Send, layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers
+    scope: HTTPScope,
+    send: Send,
+    layers: LayerTable,
+    renderer: Renderer,
+    legends: Legends,
+    ready: ReadyAnswers,
+    places: PlaceReader,
 ) -> tuple[int, int]:
     """Answer one request; return status and bytes of content."""
     method = scope["method"]
@@ -77,6 +88,8 @@ async def _serve(
     segments = _segments(scope)
     revision = layers.revision
     layer = layers.get(segments[0])
+    if segments[1:] == ["point"]:
+        return await serve_point(scope, send, layer, places)
     style_name = _style(scope)
     if len(segments) == 3 and segments[2] == "tilejson.json":
         return await _tilejson(scope, send, layer, segments[1], style_name)
