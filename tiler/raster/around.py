@@ -4,13 +4,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.sample import LEAST_PART
 from tiler.raster.codec import Block
 
 NEAREST, BILINEAR, CUBIC, AVERAGE, AROUND = 0, 1, 2, 3, 4
 """What of the pixels around a point is wanted: as `tiler.raster.part.KINDS`, or the 3 by 3 pixels themselves."""
 
-_SIDES = {NEAREST: 1, BILINEAR: 2, CUBIC: 4, AVERAGE: 1, AROUND: 3}
-_BEFORE = {NEAREST: 0.0, BILINEAR: 0.5, CUBIC: 1.5, AVERAGE: 0.0, AROUND: 1.0}
+_SIDES = {NEAREST: 1, BILINEAR: 2, CUBIC: 4, AVERAGE: 2, AROUND: 3}
+_BEFORE = {NEAREST: 0.0, BILINEAR: 0.5, CUBIC: 1.5, AVERAGE: 0.5, AROUND: 1.0}
 """Pixels between a point and the first pixel that it sees."""
 
 
@@ -90,8 +91,9 @@ def settle(
 ) -> Around:
     """Return what lies at points, from the pixels around them where it is still missing.
 
-    A point whose covering pixel is missing stays as it was; the weights of other pixels that are
-    missing are given to those that are there, as `kernels.sample_float` does.
+    A point whose covering pixel is missing stays as it was, for an average one around which all is;
+    the weights of other pixels that are missing are given to those that are there, as
+    `kernels.sample_float` does.
 
     Args:
         result: What is known.
@@ -116,7 +118,7 @@ def settle(
 def _weigh(
     patches: NDArray[np.float32], col: NDArray[np.float64], row: NDArray[np.float64], kind: int
 ) -> NDArray[np.float32]:
-    if kind in {NEAREST, AVERAGE}:
+    if kind == NEAREST:
         return patches[:, 0, 0]
     points, side = len(col), patches.shape[1]
     seen = np.flatnonzero(~np.isnan(patches).all(axis=(1, 2, 3)))
@@ -131,14 +133,17 @@ def _weigh(
     total = weights.sum(axis=(1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):  # samples may be infinite
         sums = (weights * np.where(np.isnan(around), 0.0, around)).sum(axis=(1, 2))
-        values = np.where(total > 1e-6, sums / total, covering)
-    result[seen] = np.where(np.isnan(covering), np.nan, values)
+        values = np.where(total > (LEAST_PART if kind == AVERAGE else 1e-6), sums / total, covering)
+    result[seen] = values if kind == AVERAGE else np.where(np.isnan(covering), np.nan, values)
     return result
 
 
 def _weights(distance: NDArray[np.float64], kind: int) -> NDArray[np.float64]:
-    """Return the weights of pixels at distances in pixels, as `kernels.sample.weight_at`."""
-    if kind == BILINEAR:
+    """Return the weights of pixels at distances in pixels, as `kernels.sample.weight_at`.
+
+    A pixel-sized box around a point covers of each pixel the share that is its bilinear weight.
+    """
+    if kind in {BILINEAR, AVERAGE}:
         return np.maximum(1.0 - distance, 0.0)
     near = (1.5 * distance - 2.5) * distance * distance + 1.0
     far = ((-0.5 * distance + 2.5) * distance - 4.0) * distance + 2.0

@@ -153,10 +153,15 @@ def check_bands(bands: tuple[int, ...], headers: Sequence[RasterHeader]) -> None
     """
     highest = max(bands)
     for header in headers:
-        level = header.tiff.levels[0]
-        count = level.bands - (level.alpha >= 0)
-        if count < highest:
-            raise BadRequest(f"band {highest} is asked for, and {header.name} has {count}", "ask for another style")
+        full = header.tiff.levels[0]
+        if full.alpha >= 0 and full.alpha + 1 in bands:
+            raise BadRequest(
+                f"band {full.alpha + 1} is asked for, the transparency of {header.name}", "ask for another style"
+            )
+        if full.bands < highest:
+            raise BadRequest(
+                f"band {highest} is asked for, and {header.name} has {full.bands}", "ask for another style"
+            )
 
 
 def why_fallback(tiff: Tiff) -> str:
