@@ -107,6 +107,25 @@ def test_styles_that_are_both_given_and_set_back_are_refused(words, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {}),
+        (["--zooms", "5-14", "--bbox", "-5,42,8.5,51"], {"zooms": (5, 14), "bbox": (-5.0, 42.0, 8.5, 51.0)}),
+        (["--zooms", "7", "--format", "jpg", "--quality", "60"], {"zooms": (7, 7), "extension": "jpg", "quality": 60}),
+        (["--style", "slope", "--output", "a.mbtiles", "--jobs", "3", "--replace", "--tms", "WebMercatorQuad"],
+         {"style": "slope", "output": "a.mbtiles", "jobs": 3, "replace": True, "tms": "WebMercatorQuad"}),
+    ],
+)  # fmt: skip
+def test_a_seed_hands_its_words_on(monkeypatch, words, expected):
+    from deploy.seed import SeedRequest
+
+    seen = []
+    monkeypatch.setattr("deploy.seed.seed", lambda request: seen.append(request) or 0)
+    assert cli.main(["seed", "ortho", *words]) == 0
+    assert seen == [SeedRequest(layer="ortho", **expected)]
+
+
+@pytest.mark.parametrize(
     "words",
     [
         [],
@@ -120,6 +139,15 @@ def test_styles_that_are_both_given_and_set_back_are_refused(words, capsys):
         ["serve", "--port", "x"],
         ["serve", "--port", "65536"],
         ["remove"],
+        ["seed"],
+        ["seed", "a", "--zooms", "5-"],
+        ["seed", "a", "--zooms", "-5"],
+        ["seed", "a", "--zooms", "a-b"],
+        ["seed", "a", "--bbox", "1,2,3"],
+        ["seed", "a", "--bbox", "8,42,-5,51"],
+        ["seed", "a", "--bbox", "nan,1,2,3"],
+        ["seed", "a", "--format", "gif"],
+        ["seed", "a", "--quality", "high"],
     ],
 )
 def test_a_misused_command_ends_with_status_2_and_points_to_the_help(words, capsys):

@@ -22,7 +22,7 @@ from core.errors import BadSource, Conflict
 _RECORD = struct.Struct("<qqq16s")
 _COLUMNS = np.dtype([("id", "<i8"), ("offset", "<i8"), ("length", "<i8"), ("high", "<u8"), ("low", "<u8")])
 
-_FLUSH_S = 2.0
+_FLUSH_S = 1.0
 """Longest work that a kill undoes, seconds."""
 
 _TILES, _JOURNAL = "tiles", "journal"
