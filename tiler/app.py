@@ -26,6 +26,7 @@ from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
 from tiler.settings import TilerSettings
 from tiler.styles import StyleBook, style_summaries
+from tiler.values import ValueReader
 from tiler.vector.source import VectorSources
 
 
@@ -36,7 +37,7 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     rasters, places = _rasters(store, pool, settings, SERVING)
     renderer = _renderer(store, pool, cache, settings, rasters, SERVING)
     legends = Legends(pool, cache, rasters.palette)
-    return tiles_app(layers, renderer, legends, ReadyAnswers(cache), places), pool
+    return tiles_app(layers, renderer, legends, ReadyAnswers(cache), ValueReader(places, rasters)), pool
 
 
 def create_renderer(

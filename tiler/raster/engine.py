@@ -1,5 +1,6 @@
 """Raster tiles and samples: files found, plan chosen, blocks read, pixels painted, shown and encoded."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -190,6 +191,23 @@ class RasterEngine:
                 return await self._fall_back(source, headers, grid, bands, work), FALLBACK
         assert plan is None, "blocks pass as tiles only"
         return None, OUTSIDE
+
+    async def form(self, source: RasterSource) -> tuple[str, float]:
+        """Return the CRS of a layer's files and the size of their pixels, units of it; 0 where they have several.
+
+        Raises:
+            BadSource: A file is missing or damaged, or has no CRS.
+            Unavailable: The store does not answer.
+        """
+        if source.files > 1:
+            index = await self._indexes.get(source.href)
+            return index.crs, index.tiers[0].cell
+        tiff = (await self._headers.get(source.href)).tiff
+        crs = source.crs or tiff.crs
+        if not crs:
+            raise BadSource(f"the CRS of {source.href} is not known", "store it again with a CRS")
+        place = tiff.placement
+        return crs, 0.0 if place is None else math.sqrt(place.cell_x * abs(place.cell_y))
 
     async def palette(self, source: RasterSource) -> bytes:
         """Return red, green, blue of each value of a layer's most important file, empty without a palette.

@@ -16,13 +16,13 @@ from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
-from tiler.raster.places import PlaceReader
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
 from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.styles import answer_legend, answer_styles
-from tiler.routes.values import serve_point
+from tiler.routes.values import KINDS_OF_VALUES, serve_values
 from tiler.tilejson import describe
+from tiler.values import ValueReader
 
 PATHS = (
     "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|tif|bil|npy|mvt} "
@@ -34,7 +34,7 @@ _sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")
 
 
 def tiles_app(
-    layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers, places: PlaceReader
+    layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers, values: ValueReader
 ) -> ASGIApp:
     """Return the application that answers everything under `/tiles`.
 
@@ -43,7 +43,7 @@ def tiles_app(
         renderer: Makes the tiles.
         legends: Draws the legends.
         ready: Remembers answers.
-        places: Takes values at points.
+        values: Takes values.
     """
 
     async def serve_tiles(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
@@ -54,7 +54,7 @@ def tiles_app(
             if length is not None:
                 status, sent = 200, length
             else:
-                status, sent = await _serve(scope, send, layers, renderer, legends, ready, places)  # type: ignore[arg-type]
+                status, sent = await _serve(scope, send, layers, renderer, legends, ready, values)  # type: ignore[arg-type]
         except GeoplateformeError as error:
             status = status_of(type(error))
             if status >= 500:
@@ -75,7 +75,7 @@ async def _serve(
     renderer: Renderer,
     legends: Legends,
     ready: ReadyAnswers,
-    places: PlaceReader,
+    values: ValueReader,
 ) -> tuple[int, int]:
     """Answer one request; return status and bytes of content."""
     method = scope["method"]
@@ -88,8 +88,8 @@ async def _serve(
     segments = _segments(scope)
     revision = layers.revision
     layer = layers.get(segments[0])
-    if segments[1:] == ["point"]:
-        return await serve_point(scope, send, layer, places)
+    if len(segments) == 2 and segments[1] in KINDS_OF_VALUES:
+        return await serve_values(scope, send, layer, segments[1], values)
     style_name = _style(scope)
     if len(segments) == 3 and segments[2] == "tilejson.json":
         return await _tilejson(scope, send, layer, segments[1], style_name)

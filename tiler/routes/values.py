@@ -1,30 +1,33 @@
-"""`/tiles/{layer}/point`: the values of a raster layer at places."""
+"""`/tiles/{layer}/point`, `/profile` and `/statistics`: the values of a raster layer as JSON."""
 
 import hashlib
 import math
-import re
-from urllib.parse import parse_qsl
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import numpy as np
 from litestar.types import HTTPScope, Send
 
 from core.asgi import answer, header
-from core.errors import BadRequest, LayerNotFound, NotAcceptable
+from core.errors import BadRequest, LayerNotFound
 from core.http import etag_matches
 from core.layer import PublishedLayer, RasterSource
-from tiler.raster.blocks import Stages
-from tiler.raster.expression import run_expression
-from tiler.raster.part import KINDS
-from tiler.raster.picture import Samples
-from tiler.raster.places import PlaceReader, Places
-from tiler.raster.style import prepare
+from tiler.raster.places import Places
+from tiler.routes.asked import (
+    MAX_PLACES,
+    asked_bbox,
+    asked_count,
+    asked_places,
+    asked_resampling,
+    read_query,
+)
 from tiler.styles import data_style_of
+from tiler.values import AreaStatistics, Measured, ValueReader, climb, in_degrees, line_through
 
-MAX_PLACES = 5_000
-"""Points of one request, as many as IGN's elevations take."""
+_SAMPLES, _SIZE, _BINS = 100, 1024, 10
+"""Places along a line, pixels of an area, and bins, when nothing else is asked."""
 
-_CRS = re.compile(r"[A-Za-z]{1,16}:[A-Za-z0-9_.]{1,32}")
+_MOST_SIZE, _MOST_BINS = 2048, 256
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -48,99 +51,135 @@ class PlaceValues(msgspec.Struct, frozen=True, gc=False):
     points: tuple[Place, ...]
 
 
-async def serve_point(scope: HTTPScope, send: Send, layer: PublishedLayer, reader: PlaceReader) -> tuple[int, int]:
-    """Answer values at places; return status and bytes of content.
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """A point of a line and what lies there."""
+
+    distance: float
+    """From the start along the line, metres."""
+    lon: float
+    lat: float
+    values: tuple[float | None, ...]
+    """One of each band, null where it is missing."""
+
+
+class Profile(msgspec.Struct, frozen=True, gc=False):
+    """Values along a line."""
+
+    layer: str
+    crs: str
+    resolution: tuple[float, float] | None
+    resampling: str
+    length: float
+    """Metres on the ellipsoid of WGS 84."""
+    rise: float | None
+    """Sum of all steps up, units of the values; null for several bands."""
+    fall: float | None
+    """Sum of all steps down, at least 0."""
+    points: tuple[Step, ...]
+
+
+class Statistics(AreaStatistics, frozen=True, kw_only=True):
+    """What the values of an area of a layer are."""
+
+    layer: str
+
+
+async def serve_values(
+    scope: HTTPScope, send: Send, layer: PublishedLayer, what: str, reader: ValueReader
+) -> tuple[int, int]:
+    """Answer values of a raster layer; return status and bytes of content.
+
+    Args:
+        scope: The request.
+        send: Takes the answer.
+        layer: The layer.
+        what: One of `KINDS_OF_VALUES`.
+        reader: Takes the values.
 
     Raises:
         BadRequest: A parameter is missing or wrong.
         BadSource: A file is missing or damaged.
         LayerNotFound: The layer is no raster.
         NotAcceptable: The style shows colours.
-        TooLarge: The places lie in more files or blocks than a request may read.
+        StyleNotFound: The layer has no such style.
+        TooLarge: More files or blocks would have to be read than a request may.
+        Unavailable: The store does not answer, or too much is being made.
     """
-    source = layer.source
-    if not isinstance(source, RasterSource):
-        raise LayerNotFound(f"{layer.name} is no raster and has no values at points", "GET /layers lists rasters")
-    asked = _query(scope)
+    if not isinstance(layer.source, RasterSource):
+        raise LayerNotFound(f"{layer.name} is no raster and has no values", "GET /layers lists rasters")
     digest = hashlib.sha256(scope["query_string"]).hexdigest()[:16]
-    etag = f'"{layer.version}-point-{digest}"'
+    etag = f'"{layer.version}-{what}-{digest}"'
     headers = {"etag": etag, "cache-control": f"public, max-age={layer.max_age}"}
-    places, resampling = _places(asked), asked.get("resampling", source.resampling)
-    if resampling not in KINDS:
-        raise BadRequest(f"resampling {resampling[:40]!r} is not known", f"use {', '.join(KINDS)}")
-    style = data_style_of(layer, asked.get("style", ""))
-    if style.relief is not None:
-        raise NotAcceptable(f"style {style.name} looks at more than a point", "ask for a tile as .npy or .tif")
-    if (condition := header(scope, b"if-none-match")) and etag_matches(condition, etag):
+    make = await KINDS_OF_VALUES[what](read_query(scope), layer, layer.source, reader)
+    if etag_matches(header(scope, b"if-none-match"), etag):
         await answer(send, 304, headers)
         return 304, 0
-    prepared = prepare(style, source)
-    stages: Stages = {}
-    own, around = await reader.read(source, places, prepared.bands, resampling, stages)
-    values = around.values
-    if prepared.expression is not None:
-        values = run_expression(prepared.expression, Samples(values[None]).values)[0][:, None]
-    seen = np.flatnonzero(~np.isnan(around.cell_x))
-    cell = (float(around.cell_x[seen[0]]), float(around.cell_y[seen[0]])) if seen.size else None
-    points = tuple(
-        Place(_number(x), _number(y), tuple(_shortest(value) for value in row))
-        for x, y, row in zip(own.x, own.y, values, strict=True)
-    )
-    body = msgspec.json.encode(PlaceValues(layer.name, own.crs, cell, resampling, points))
+    body = msgspec.json.encode(await make())
     headers["content-type"] = "application/json"
     await answer(send, 200, headers, body, head=scope["method"] == "HEAD")
     return 200, len(body)
 
 
-def _query(scope: HTTPScope) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=32)
-    except ValueError as err:
-        raise BadRequest("the query has more than 32 parameters", "use lon, lat, crs, x, y, style, resampling") from err
-    return {name.lower(): value for name, value in reversed(pairs)}
+_Make = Callable[[], Awaitable[msgspec.Struct]]
 
 
-def _places(asked: dict[str, str]) -> Places:
-    """Return the places that a query names: `lon` and `lat`, or `crs` with `x` and `y`; several are parted by `|`."""
-    crs = asked.get("crs", "")
-    if crs and not _CRS.fullmatch(crs):
-        raise BadRequest(f"crs {crs[:60]!r} is not authority:code", "give one as EPSG:2154")
-    x, y = (_numbers(asked, name) for name in (("x", "y") if crs else ("lon", "lat")))
-    if len(x) != len(y):
-        raise BadRequest(f"{len(x)} and {len(y)} coordinates do not make points", "give as many of both")
-    if not crs:
-        for lon, lat in zip(x, y, strict=True):
-            if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-                raise BadRequest(f"lon {lon:g}, lat {lat:g} is no place", "lon is -180 to 180, lat -90 to 90")
-    else:
-        _check_crs(crs)
-    return Places(crs or "EPSG:4326", np.array(x), np.array(y))
+async def _point(asked: dict[str, str], layer: PublishedLayer, source: RasterSource, reader: ValueReader) -> _Make:
+    places, resampling = asked_places(asked), asked_resampling(asked, source.resampling)
+    style = data_style_of(layer, asked.get("style", ""))
+
+    async def make() -> PlaceValues:
+        found = await reader.at(source, style, places, resampling)
+        points = tuple(
+            Place(_number(x), _number(y), _row(row))
+            for x, y, row in zip(found.places.x, found.places.y, found.values, strict=True)
+        )
+        return PlaceValues(layer.name, found.places.crs, found.cell, resampling, points)
+
+    return make
 
 
-def _check_crs(crs: str) -> None:
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
+async def _profile(asked: dict[str, str], layer: PublishedLayer, source: RasterSource, reader: ValueReader) -> _Make:
+    corners, resampling = asked_places(asked), asked_resampling(asked, source.resampling)
+    count = asked_count(asked, "samples", _SAMPLES, 2, MAX_PLACES)
+    if len(corners.x) < 2:
+        raise BadRequest("one point is no line", "give two corners or more, parted by |")
+    style = data_style_of(layer, asked.get("style", ""))
+    degrees = in_degrees(corners)
+    line = line_through(degrees.x, degrees.y, count)
 
-    try:
-        CRS.from_user_input(crs)
-    except CRSError as err:
-        raise BadRequest(f"crs {crs} is not known", "give one as EPSG:2154") from err
+    async def make() -> Profile:
+        found: Measured = await reader.at(source, style, Places("EPSG:4326", line.lon, line.lat), resampling)
+        single = found.values.shape[1] == 1
+        rise, fall = climb(found.values[:, 0]) if single else (None, None)
+        points = tuple(
+            Step(round(float(distance), 3), round(float(lon), 9), round(float(lat), 9), _row(row))
+            for distance, lon, lat, row in zip(line.distance, line.lon, line.lat, found.values, strict=True)
+        )
+        length = float(line.distance[-1])
+        return Profile(layer.name, found.places.crs, found.cell, resampling, length, rise, fall, points)
+
+    return make
 
 
-def _numbers(asked: dict[str, str], name: str) -> list[float]:
-    texts = asked.get(name, "").split("|")
-    if len(texts) > MAX_PLACES:
-        raise BadRequest(f"{len(texts)} points are too many", f"ask for {MAX_PLACES} at a time")
-    numbers = []
-    for text in texts:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise BadRequest(f"{name} {text[:40]!r} is not a number", "give decimal numbers, several parted by |")
-        numbers.append(number)
-    return numbers
+async def _statistics(asked: dict[str, str], layer: PublishedLayer, _: RasterSource, reader: ValueReader) -> _Make:
+    bbox = asked_bbox(asked, layer.bbox)
+    size = asked_count(asked, "max_size", _SIZE, 1, _MOST_SIZE)
+    bins = asked_count(asked, "histogram", _BINS, 1, _MOST_BINS)
+    style = data_style_of(layer, asked.get("style", ""))
+
+    async def make() -> Statistics:
+        found = await reader.statistics(layer, style, bbox, max_size=size, bins=bins)
+        return Statistics(**msgspec.structs.asdict(found), layer=layer.name)
+
+    return make
+
+
+KINDS_OF_VALUES = {"point": _point, "profile": _profile, "statistics": _statistics}
+"""What can be asked, by the last segment of the path."""
+
+
+def _row(values: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[float | None, ...]:
+    return tuple(_shortest(value) for value in values)
 
 
 def _number(value: float) -> float | None:
