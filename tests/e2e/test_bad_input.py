@@ -130,7 +130,7 @@ def test_a_command_that_is_misspelt_points_to_the_help(platform):
     assert "--help" in done.stderr
 
 
-def test_a_full_disk_is_said_and_nothing_is_left(platform, tmp_path):
+def test_a_full_disk_is_said_and_nothing_is_left_but_what_the_next_try_can_use(platform, tmp_path):
     # A limit on the length of files fails writes in the middle, as a full disk does.
     path = write_ortho(tmp_path / "large.tif", side=1500)
     before = traces(platform)
@@ -141,7 +141,11 @@ def test_a_full_disk_is_said_and_nothing_is_left(platform, tmp_path):
     assert done.returncode == 1, done.stdout
     line = one_line(done)
     assert "room" in line or "space" in line or "written" in line
-    assert traces(platform) == before
+    objects, scratch, listed = traces(platform)
+    assert (scratch, listed) == before[1:]
+    assert {path.suffix for path in set(objects) - set(before[0])} <= {".tif"}
+    assert platform.run("ingest", "raster", path, "--name", "full").returncode == 0
+    platform.run("remove", "full")
 
 
 def test_removing_what_is_not_there_is_said(platform):

@@ -77,7 +77,7 @@ def test_a_folder_of_cogs_is_one_layer_and_other_files_are_left_out(tmp_path, in
 
 
 def test_a_result_of_very_many_objects_names_their_folder(tmp_path, ingest, monkeypatch):
-    monkeypatch.setattr(raster_as_is, "_NAMED", 3)
+    monkeypatch.setattr(raster_as_is, "MOST_NAMED", 3)
     folder = tmp_path / "survey"
     folder.mkdir()
     for col in range(3):

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from rasterio.enums import Resampling
 from rasterio.windows import Window
@@ -135,6 +135,7 @@ def test_of_files_that_overlap_the_first_that_has_a_pixel_is_seen(squares, log_r
         taken = picture[np.where(inside, rows, 0).astype(int), np.where(inside, cols, 0).astype(int)]
         seen = inside & (taken[..., 0] > 0)
         wanted[seen] = taken[seen]
+    assume(sure.any())
     _, values, valid = render(paths, grid)
     found = np.zeros_like(wanted) if values is None else np.where(valid[..., None] > 0, values, 0)
     assert (found != wanted).any(axis=2)[sure].mean() <= 0.0005
