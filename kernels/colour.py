@@ -23,8 +23,15 @@ def stretch(values, low, scale, result):
     """
     rows, cols, bands = values.shape
     with_alpha = result.shape[2] > bands
-    half, white = np.float32(0.5), np.float32(255.0)
+    half, white, zero = np.float32(0.5), np.float32(255.0), np.float32(0.0)
     for row in range(rows):
+        if bands == 1 and not with_alpha:
+            grey, shades = values[row, :, 0], result[row, :, 0]
+            for col in range(cols):
+                shade = (grey[col] - low) * scale
+                shade = shade if shade > zero else zero  # also where it is not a number
+                shades[col] = np.uint8(np.int32((shade if shade < white else white) + half))
+            continue
         for col in range(cols):
             missing = False
             for band in range(bands):

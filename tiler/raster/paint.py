@@ -46,7 +46,8 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
     first_col, first_row, end_col, end_row = part.window
     values: NDArray[Any] | None = None
     apart = len({index for index, _ in part.wanted}) == 1  # blocks of one file do not overlap
-    valid = np.zeros((end_row - first_row, end_col - first_col), np.uint8)
+    shape = end_row - first_row, end_col - first_col
+    valid = _NO_MASK
     for index, address in reversed(part.wanted):  # the most important last, over the others
         block = found[address]
         if block is None:
@@ -67,10 +68,12 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
             taken = taken[..., stored]
         if len(part.wanted) == 1 and block.valid is None and (west, north, east, south) == part.window:
             return np.array(taken, order="C"), None  # a copy, as other parts may paint on it
-        if values is None:
-            shape = (*valid.shape, len(bands))
-            flat = block.values.dtype == np.uint8
-            values = np.zeros(shape, np.uint8) if flat else np.full(shape, np.nan, np.float32)
+        if values is None and block.values.dtype == np.uint8:
+            values, valid = np.zeros((*shape, len(bands)), np.uint8), np.zeros(shape, np.uint8)
+        elif values is None:
+            values = np.empty((*shape, len(bands)), np.float32)
+            if not (apart and _is_whole(part, found)):
+                values.fill(np.nan)
         if values.dtype != np.uint8:
             if apart:
                 values[here] = taken
@@ -85,6 +88,16 @@ def _assemble(part: Part, found: Found, bands: tuple[int, ...]) -> tuple[NDArray
     if values is None:
         return None
     return values, None if values.dtype != np.uint8 or (valid.all() and valid.min() == 255) else valid
+
+
+def _is_whole(part: Part, found: Found) -> bool:
+    """Tell whether the blocks of the only file of a part leave nothing of its window out."""
+    member = part.members[part.wanted[0][0]]
+    level = member.header.tiff.levels[member.level]
+    first_col, first_row, end_col, end_row = part.window
+    inside = member.col <= first_col and member.row <= first_row
+    inside = inside and end_col <= member.col + level.width and end_row <= member.row + level.height
+    return inside and all(found[address] is not None for _, address in part.wanted)
 
 
 def _paint_part(
