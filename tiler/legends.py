@@ -33,11 +33,16 @@ class Legends:
         """
 
         async def make() -> bytes:
-            assert isinstance(layer.source, RasterSource)
-            palette = await self._palette(layer.source)
-            return await self._pool.run(lambda: draw_legend(legend_of(style, layer.source, palette)))  # type: ignore[arg-type]
+            source = layer.source
+            assert isinstance(source, RasterSource)
+            palette = await self._palette(source)
+            return await self._pool.run(_draw, style, source, palette)
 
         return await self._cache.get((legend_etag(layer, style), False), make)
+
+
+def _draw(style: Style, source: RasterSource, palette: bytes) -> bytes:
+    return draw_legend(legend_of(style, source, palette))
 
 
 def legend_etag(layer: PublishedLayer, style: Style) -> str:
