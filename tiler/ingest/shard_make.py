@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from core.errors import ObjectNotFound
+from core.layer import Resampling
 from core.open_store import given_or_own
 from core.storage import ObjectStore
 from tiler.ingest.pyramid import Shard, tiles_over
@@ -112,8 +113,8 @@ async def _reduce(task: ShardTask, store: ObjectStore, output: ShardWriter) -> N
                 rows=side,
             )
             below = [key for child, key in task.children if _meet(child, grid)]
-            how = "nearest" if profile.resampling == "nearest" else "average"
-            samples = await reader.samples(grid, below, bands, how)  # type: ignore[arg-type]
+            how: Resampling = "nearest" if profile.resampling == "nearest" else "average"
+            samples = await reader.samples(grid, below, bands, how)
             if samples is not None:
                 output.write(*_stored(samples, profile), Window(col * side, row * side, side, side))
     finally:
