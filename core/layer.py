@@ -78,8 +78,18 @@ class RasterSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ras
         return msgspec.structs.replace(self, href=same[0].href, files=same[0].files, crs=same[0].crs)
 
 
+class VectorShapes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The geometries of a vector layer in the form in which its tiles are drawn."""
+
+    crs: str
+    """CRS in which they are stored."""
+
+    href: str
+    """Object key."""
+
+
 class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vector"):
-    """A GeoParquet file on the object store."""
+    """A GeoParquet file on the object store, and what its tiles are drawn from."""
 
     href: str
     """Object key."""
@@ -104,6 +114,16 @@ class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vec
 
     max_zoom: int = 18
     """Last WebMercatorQuad level worth asking; clients overzoom beyond."""
+
+    shapes: tuple[VectorShapes, ...] = ()
+    """Made of the file, for tiles; empty where the engine makes them itself."""
+
+    values: str = ""
+    """Object key of the attributes in the form in which tiles take them."""
+
+    def shapes_for(self, crs: str) -> VectorShapes:
+        """Return the shapes to draw tiles of a CRS from: those of the very CRS, else the first."""
+        return next((one for one in self.shapes if one.crs == crs), self.shapes[0])
 
 
 class ArchiveVectorLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -79,7 +79,7 @@ def _renderer(
     rasters: RasterEngine,
     effort: Effort,
 ) -> Renderer:
-    vectors = VectorSources(store, settings.vector_cache_bytes)
+    vectors = VectorSources(store, settings.data / "engine" / "vectors", settings.vector_cache_bytes)
     archives = ArchiveEngine(Archives(store, settings.header_cache_bytes), pool, effort)
     return Renderer(pool, cache, rasters, vectors, StyleBook(), archives)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +15,17 @@ from pyproj.exceptions import ProjError
 
 from core.errors import InputRefused
 from core.job import JobSpec, Notice, Progress, Result
-from core.layer import Bounds, VectorSource
+from core.layer import Bounds, VectorShapes, VectorSource
 from core.open_store import given_or_own
 from core.program import Emit
-from core.storage import ObjectInfo, ObjectStore
+from core.storage import ObjectStore
 from kernels.hilbert import hilbert_keys
 from tiler.ingest.vector_input import VectorInput, look_at
 from tiler.ingest.vector_read import GEOMETRY, Survey, read_layer, unite_fields
 from tiler.ingest.vector_spill import Spill
 from tiler.ingest.vector_zoom import suggest_zooms
 from tiler.vector.attributes import tile_fields
+from tiler.vector.build import build_tiles, wanted_crs
 from tiler.vector.geoparquet import COVERING, KEY, encode_geo
 
 GROUP_ROWS = 65_536
@@ -36,7 +37,7 @@ GROUP_BYTES = 128 << 20
 HILBERT_ORDER = 24
 """Levels of the curve: 16,777,216 cells a side, 6 cm for France."""
 
-_LOOKED, _READ, _WRITTEN = 0.02, 0.6, 0.95
+_LOOKED, _READ, _WRITTEN, _BUILT = 0.02, 0.4, 0.6, 0.95
 """Share of the work that is done after each step."""
 
 
@@ -78,14 +79,22 @@ def ingest_vector(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
             columns, written = _name_columns(attributes, inputs[0].crs, survey, total)
             tables = spill.read(_groups(order, np.concatenate(survey.lengths)))
             sample = _write(made, tables, written, bounds[order], emit)
-    emit(Progress(_WRITTEN, "storing"))
-    key = f"{spec.prefix}/{spec.name}.parquet"
-    info = asyncio.run(_store(store, key, made))
-    min_zoom, max_zoom = suggest_zooms(bounds, inputs[0].crs)
     srs = name_crs(inputs[0].crs)
+    built = build_tiles(
+        made,
+        columns[0],
+        srs,
+        Path(spec.scratch) / spec.name,
+        targets=wanted_crs(srs),
+        on_step=lambda share: emit(Progress(_WRITTEN + (_BUILT - _WRITTEN) * share, "drawing levels for tiles")),
+    )
+    emit(Progress(_BUILT, "storing"))
+    keys = [f"{spec.prefix}/{path.name}" for path in (made, built.values, *(path for _, path in built.shapes))]
+    size = asyncio.run(_store(store, keys, [made, built.values, *(path for _, path in built.shapes)]))
+    min_zoom, max_zoom = suggest_zooms(bounds, inputs[0].crs)
     return Result(
         source=VectorSource(
-            href=key,
+            href=keys[0],
             geometry_column=columns[0],
             crs=srs,
             fields=tile_fields(attributes),
@@ -93,12 +102,14 @@ def ingest_vector(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
             features=len(order),
             min_zoom=min_zoom,
             max_zoom=max_zoom,
+            values=keys[1],
+            shapes=tuple(VectorShapes(crs=crs, href=key) for (crs, _), key in zip(built.shapes, keys[2:], strict=True)),
         ),
         bbox=bbox,
         sample=_degrees(sample, inputs[0].crs),
         srs=srs,
-        size=info.size,
-        objects=(key,),
+        size=size,
+        objects=tuple(keys),
     )
 
 
@@ -239,6 +250,7 @@ def _degrees(geometry: shapely.Geometry, crs: CRS) -> tuple[float, float]:
     return float(lon), float(lat)
 
 
-async def _store(store: ObjectStore | None, key: str, path: Path) -> ObjectInfo:
+async def _store(store: ObjectStore | None, keys: Sequence[str], paths: Sequence[Path]) -> int:
+    """Store files; return the bytes of all."""
     async with given_or_own(store) as target:
-        return await target.put_file(key, path)
+        return sum([(await target.put_file(key, path)).size for key, path in zip(keys, paths, strict=True)])

@@ -1,136 +1,293 @@
-"""One vector tile through mapbox-vector-tile: clear rather than fast, bounded in features and bytes."""
+"""One vector tile from stored shapes: found, drawn, written, bounded in features and bytes."""
 
-import math
-from typing import Any
-
-import mapbox_vector_tile
+import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from core.layer import Bounds
+from kernels.drawing import DRAWN, FULL, ODD, draw, measure
+from kernels.mvt import write_layer
+from kernels.rtree import search_tree
+from tiler.vector.grid import EXTENT, Grid
+from tiler.vector.levels import Level, scatter
 from tiler.vector.quantise import clip, quantise, split_kinds
-from tiler.vector.source import LoadedVectors
-from tiler.vector.space import BUFFER, EXTENT, boxes_to_tile, query_box, to_tile
+from tiler.vector.shapes import Shapes, boxes_of, pack, take, unpack
+from tiler.vector.space import BUFFER, query_box, to_tile
+from tiler.vector.values import Values, encode_keys
 
-PLAN = "mapbox-vector-tile"
-"""Name of the plan in Server-Timing and in the metrics."""
+PLAN = "columns"
+"""Name of the plan in Server-Timing and in the metrics, where a tile is drawn from shapes stored in its CRS."""
+
+FOREIGN_PLAN = "reprojection"
+"""The same where the shapes are those of another CRS."""
 
 MAX_BYTES = 500_000
-"""Size beyond which a tile is simplified, then thinned, bytes before compression."""
+"""Size beyond which a tile is thinned, bytes before compression."""
 
 MAX_FEATURES = 20_000
 """Features a tile holds at most."""
 
-_THIN_ABOVE = 1_000
-"""Features of a tile below which the small ones are all drawn."""
+_SAME = 1e-9
+"""Relative difference of scales that are taken to be the same."""
 
-_TINY = 8
-"""Half a pixel of 256, tile units: of features no larger, one a cell of this size is drawn where there are many."""
+_ALIGNED = 1e-3
+"""Cells by which the corner of a tile may miss the grid and count as on it."""
 
-_TOLERANCES = (0.5, 4.0, 8.0)
-"""How far simplified lines may stray, tile units, tried in turn until the tile is within `MAX_BYTES`."""
+_FOUND = 32_768
+"""Features that a search has room for before it is done again with more."""
 
-_CLIP = (-float(BUFFER), -float(BUFFER), float(EXTENT + BUFFER), float(EXTENT + BUFFER))
+_LOW, _HIGH = -BUFFER, EXTENT + BUFFER
+_CLIP = (float(_LOW), float(_LOW), float(_HIGH), float(_HIGH))
+_CELLS = Grid("", 0.0, 0.0, 1.0, 1)
+"""Units of a tile as a grid, where y was turned over."""
 
 
-def encode_tile(vectors: LoadedVectors, name: str, *, bounds: Bounds, crs: str) -> bytes:
+class TileSource(msgspec.Struct, frozen=True, eq=False):
+    """A layer ready to be drawn in tiles. Nothing in it is changed."""
+
+    grid: Grid
+    levels: tuple[Level, ...]
+    """The features as they are, then generalised ones from fine to coarse."""
+    values: Values
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where a tile lies on a grid."""
+
+    origin_x: float
+    """Cell of the left edge."""
+    origin_y: float
+    """Cell of the upper edge."""
+    unit: float
+    """Cells of a unit of the tile."""
+
+
+class _Drawing(msgspec.Struct, frozen=True, eq=False):
+    """Features as drawing commands."""
+
+    rows: NDArray[np.uint32]
+    kinds: NDArray[np.uint8]
+    sizes: NDArray[np.int64]
+    """Width or height of each, the larger, in any unit that is the same for all."""
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    commands: NDArray[np.uint8]
+
+
+def encode_tile(
+    source: TileSource, name: str, *, bounds: Bounds, crs: str, keys: frozenset[str] | None = None
+) -> bytes:
     """Encode a tile of a layer (Vector Tile Specification 2.1), empty when nothing lies in it.
 
-    The identifier of a feature is its row in the layer. Where there is too much
-    to draw, the smallest features go first, and always the same ones.
+    The identifier of a feature is that of its row. Where there is too much to draw, the
+    smallest features go first, and always the same ones.
 
     Args:
-        vectors: The layer.
+        source: The layer.
         name: Its name in the tile.
         bounds: West, south, east, north of the tile, x then y of `crs`.
         crs: CRS of the tile.
+        keys: Names of the attributes to give; None for all.
     """
-    box = query_box(bounds, crs, vectors.crs)
-    if box is None:
+    drawing = _draw_own(source, bounds) if crs == source.grid.crs else _draw_foreign(source, bounds, crs)
+    if drawing is None:
         return b""
-    rows = np.sort(vectors.tree.query(shapely.box(*box)))
-    boxes = boxes_to_tile(vectors.bounds[rows], bounds, crs, vectors.crs)
-    rows = rows[choose(boxes, shapely.get_dimensions(vectors.geometries[rows]), rows)]
-    geometries, places = split_kinds(vectors.geometries[rows])
-    rows = rows[places]
-    placed = to_tile(clip(geometries, box), bounds, crs, vectors.crs)
-    data, drawn = b"", np.empty(0, object)
-    for tolerance in _TOLERANCES:
-        drawn = quantise(placed, _CLIP, tolerance)
-        data = _encode(vectors, name, drawn, rows)
-        if len(data) <= MAX_BYTES:
-            return data
-        if len(data) - 2 * int(shapely.get_num_coordinates(drawn).sum()) > MAX_BYTES:
-            break  # the attributes alone are too many: simpler lines would not help
-    order = np.argsort(_importance(drawn, rows), kind="stable")[::-1]
-    kept = np.flatnonzero(~shapely.is_empty(drawn[order]))
+    columns = np.array([n for n, key in enumerate(source.values.keys) if keys is None or key in keys], np.int64)
+    count = len(drawing.rows)
+    kept = np.arange(count)
+    order = kept
+    if count > MAX_FEATURES:
+        order = _by_importance(drawing)
+        kept = np.sort(order[:MAX_FEATURES])
+    data = _write(source.values, drawing, kept, columns, name)
     while len(data) > MAX_BYTES and len(kept) > 1:
-        kept = kept[: max(1, int(len(kept) * 0.9 * MAX_BYTES / len(data)))]
-        chosen = np.sort(order[kept])
-        data = _encode(vectors, name, drawn[chosen], rows[chosen])
+        order = _by_importance(drawing)
+        kept = np.sort(order[: max(1, int(len(kept) * 0.9 * MAX_BYTES / len(data)))])
+        data = _write(source.values, drawing, kept, columns, name)
     return data
 
 
-def choose(
-    boxes: NDArray[np.float64], dimensions: NDArray[np.int32], rows: NDArray[np.int64]
-) -> NDArray[np.int64] | slice:
-    """Return which features are worth drawing, in their order.
-
-    All of them in a tile of few. Else, of the tiny ones of a kind only the largest
-    in each small cell, and `MAX_FEATURES` of all, the largest, points evenly.
-
-    Args:
-        boxes: Lowest x, lowest y, highest x, highest y, tile units, not finite where
-            the tile has no such place, shape (n, 4).
-        dimensions: 0 for points, 1 for lines, 2 for areas, -1 for collections, shape (n,).
-        rows: Rows of the features in the layer, shape (n,).
-    """
-    if len(rows) <= _THIN_ABOVE:
-        return slice(None)
-    drawable = np.isfinite(boxes).all(axis=1)
-    drawable &= (boxes[:, :2] <= EXTENT + BUFFER).all(axis=1) & (boxes[:, 2:] >= -BUFFER).all(axis=1)
-    candidates = np.flatnonzero(drawable)
-    boxes = boxes[candidates]
-    size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    order = np.lexsort((_scatter(rows[candidates]), -size))
-    tiny = order[size[order] <= _TINY]
-    col, row = np.floor((boxes[tiny, :2] + boxes[tiny, 2:]) / (2 * _TINY)).astype(np.int64).T
-    _, first = np.unique((row * EXTENT + col) * 4 + dimensions[candidates[tiny]], return_index=True)
-    kept = np.concatenate([order[size[order] > _TINY], tiny[np.sort(first)]])[:MAX_FEATURES]
-    return np.sort(candidates[kept])
+def level_for(source: TileSource, unit: float) -> Level:
+    """Return the level from which tiles with units of so many cells are drawn: the coarsest that is no coarser."""
+    chosen = source.levels[0]
+    for level in source.levels[1:]:
+        if 2.0**level.shift <= unit * (1.0 + _SAME):
+            chosen = level
+    return chosen
 
 
-def _importance(drawn: NDArray[np.object_], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what is compared when a tile must lose features: size first, then chance that is always the same."""
-    boxes = shapely.bounds(drawn).reshape(-1, 4)
-    size = np.nan_to_num(boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
-    return np.asarray(size + _scatter(rows) / 2.0**33)
+def _draw_own(source: TileSource, bounds: Bounds) -> _Drawing | None:
+    """Draw a tile whose CRS is that of the shapes."""
+    place = _place(source.grid, bounds)
+    level = level_for(source, place.unit)
+    margin = (BUFFER + 1) * place.unit
+    side = EXTENT * place.unit
+    found = _search(
+        level,
+        place.origin_x - margin,
+        place.origin_y - margin,
+        place.origin_x + side + margin,
+        place.origin_y + side + margin,
+    )
+    if len(found) == 0:
+        return None
+    drawing, odd = _draw(level.shapes, level.boxes, found, place, sound=_is_sound(level, place))
+    if len(odd):
+        scale = 1.0 / place.unit
+        geometries = shapely.transform(
+            unpack(take(level.shapes, odd)), lambda xy: (xy - [place.origin_x, place.origin_y]) * scale
+        )
+        drawing = _joined(drawing, _draw_geometries(geometries, level.shapes.rows[odd], 0.0), scale)
+    return drawing if drawing is not None and len(drawing.rows) else None
 
 
-def _scatter(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number below 2^32 for each row, such that the lowest ones lie all over the layer."""
-    return np.asarray((rows.astype(np.uint64) * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF), dtype=np.int64)
+def _draw_foreign(source: TileSource, bounds: Bounds, crs: str) -> _Drawing | None:
+    """Draw a tile of another CRS than that of the shapes."""
+    grid = source.grid
+    box = query_box(bounds, crs, grid.crs)
+    if box is None:
+        return None
+    west, south, east, north = box
+    level = level_for(source, max(east - west, north - south) / grid.cell / (EXTENT + 4 * BUFFER))
+    found = _search(
+        level,
+        (west - grid.origin_x) / grid.cell,
+        (grid.origin_y - north) / grid.cell,
+        (east - grid.origin_x) / grid.cell,
+        (grid.origin_y - south) / grid.cell,
+    )
+    if len(found) == 0:
+        return None
+    origin = np.array([grid.origin_x, grid.origin_y])
+    geometries = shapely.transform(unpack(take(level.shapes, found)), lambda xy: origin + xy * [grid.cell, -grid.cell])
+    placed = to_tile(clip(geometries, box), bounds, crs, grid.crs)
+    drawing = _draw_geometries(placed, level.shapes.rows[found], 0.5)
+    return drawing if len(drawing.rows) else None
 
 
-def _encode(vectors: LoadedVectors, name: str, drawn: NDArray[np.object_], rows: NDArray[np.int64]) -> bytes:
-    seen = np.flatnonzero(~shapely.is_empty(drawn))
-    if seen.size == 0:
+def _place(grid: Grid, bounds: Bounds) -> _Place:
+    west, _, east, north = bounds
+    x, y = (west - grid.origin_x) / grid.cell, (grid.origin_y - north) / grid.cell
+    unit = (east - west) / EXTENT / grid.cell
+    near_x, near_y, near_unit = float(round(x)), float(round(y)), 2.0 ** round(np.log2(unit))
+    aligned = abs(x - near_x) < _ALIGNED and abs(y - near_y) < _ALIGNED and abs(unit / near_unit - 1.0) < _SAME
+    return _Place(near_x, near_y, near_unit) if aligned else _Place(x, y, unit)
+
+
+def _is_sound(level: Level, place: _Place) -> bool:
+    """Tell whether rounding changes nothing of a level's shapes, which are valid."""
+    unit = 2.0**level.shift
+    return level.shift >= 0 and place.unit == unit and place.origin_x % unit == 0 and place.origin_y % unit == 0
+
+
+def _search(level: Level, west: float, top: float, east: float, bottom: float) -> NDArray[np.int64]:
+    low_x, low_y = _bounded(np.floor(west)), _bounded(np.floor(top))
+    high_x, high_y = _bounded(np.ceil(east)), _bounded(np.ceil(bottom))
+    found = np.empty(min(_FOUND, level.shapes.count), np.int64)
+    count = search_tree(level.boxes, level.tree, low_x, low_y, high_x, high_y, found)
+    if count > len(found):
+        found = np.empty(count, np.int64)
+        search_tree(level.boxes, level.tree, low_x, low_y, high_x, high_y, found)
+    return found[:count]
+
+
+def _bounded(value: float) -> int:
+    """Return a cell as a whole number that is far enough out where it is not a cell at all."""
+    return int(min(max(value, -(2.0**40)), 2.0**40))
+
+
+def _draw(
+    shapes: Shapes, boxes: NDArray[np.int32], found: NDArray[np.int64], place: _Place, *, sound: bool
+) -> tuple[_Drawing, NDArray[np.int64]]:
+    """Return what features look like, and the numbers of those that are not valid on the tile's units."""
+    vertices, largest, most = measure(found, shapes.parts, shapes.ends)
+    stops, states = np.empty(len(found), np.int64), np.empty(len(found), np.uint8)
+    room = 5 * vertices + 16 * len(found) + 256
+    while True:
+        commands = np.empty(room, np.uint8)
+        size = draw(
+            found, shapes.kinds, shapes.parts, shapes.ends, shapes.vertices, boxes, place.origin_x, place.origin_y,
+            1.0 / place.unit, _LOW, _HIGH, sound, stops, states, commands, largest, most,
+        )  # fmt: skip
+        if size != FULL:
+            break
+        room *= 2
+    starts = np.empty_like(stops)
+    starts[0], starts[1:] = 0, stops[:-1]
+    drawn = states == DRAWN
+    numbers = found
+    if not drawn.all():
+        numbers, starts, stops = found[drawn], starts[drawn], stops[drawn]
+    extent = boxes[numbers]
+    sizes = np.maximum(extent[:, 2].astype(np.int64) - extent[:, 0], extent[:, 3].astype(np.int64) - extent[:, 1])
+    drawing = _Drawing(shapes.rows[numbers], shapes.kinds[numbers], sizes, starts, stops, commands[:size])
+    return drawing, found[states == ODD]
+
+
+def _draw_geometries(geometries: NDArray[np.object_], rows: NDArray[np.uint32], tolerance: float) -> _Drawing:
+    """Draw geometries that are given in units of the tile, by the slow and sure way."""
+    pieces, places = split_kinds(geometries)
+    drawn = quantise(pieces, _CLIP, tolerance)
+    seen = ~shapely.is_empty(drawn)
+    upright = shapely.transform(drawn[seen], lambda xy: xy * [1.0, -1.0])
+    shapes = pack(upright, rows[places[seen]], _CELLS, "")
+    if shapes.count == 0:
+        none = np.empty(0, np.int64)
+        return _Drawing(shapes.rows, shapes.kinds, none, none, none, np.empty(0, np.uint8))
+    found = np.arange(shapes.count)
+    drawing, _ = _draw(shapes, boxes_of(shapes), found, _Place(0.0, 0.0, 1.0), sound=True)
+    return drawing
+
+
+def _joined(one: _Drawing, other: _Drawing, scale: float) -> _Drawing:
+    """Return two drawings as one, in the order of their rows; sizes of the first are scaled."""
+    rows = np.concatenate([one.rows, other.rows])
+    order = np.argsort(rows, kind="stable")
+    base = len(one.commands)
+    return _Drawing(
+        rows[order],
+        np.concatenate([one.kinds, other.kinds])[order],
+        np.concatenate([(one.sizes * scale).astype(np.int64), other.sizes])[order],
+        np.concatenate([one.starts, other.starts + base])[order],
+        np.concatenate([one.stops, other.stops + base])[order],
+        np.concatenate([one.commands, other.commands]),
+    )
+
+
+def _by_importance(drawing: _Drawing) -> NDArray[np.int64]:
+    """Return the features from the largest to the smallest, equal ones in an order that is always the same."""
+    return np.lexsort((scatter(drawing.rows), -drawing.sizes))
+
+
+def _write(values: Values, drawing: _Drawing, kept: NDArray[np.int64], columns: NDArray[np.int64], name: str) -> bytes:
+    """Return a tile of one layer."""
+    key_ends, keys = encode_keys(values.keys)
+    tags = len(kept) * len(columns)
+    slots = 1 << max(4, int(2 * tags - 1).bit_length())
+    room = int((drawing.stops - drawing.starts)[kept].sum()) + len(kept) * (48 + 6 * len(columns)) + 65_536
+    while True:
+        data = np.empty(room, np.uint8)
+        size = write_layer(
+            kept, drawing.rows, drawing.kinds, values.ids, drawing.starts, drawing.stops, drawing.commands,
+            values.codes, columns, values.ends, values.messages, key_ends, keys, np.full(2 * slots, -1, np.int64),
+            np.full(len(values.keys), -1, np.int64), np.empty(tags + 1, np.int64), data,
+        )  # fmt: skip
+        if size >= 0:
+            break
+        room *= 2
+    if len(kept) == 0:
         return b""
-    attributes = vectors.attributes.take(rows[seen]).to_pylist() if vectors.attributes.num_columns else [{}] * len(seen)
-    features = [
-        {"id": int(rows[place]), "geometry": drawn[place], "properties": _properties(values)}
-        for place, values in zip(seen, attributes, strict=True)
-    ]
-    options = {"extents": EXTENT, "y_coord_down": True, "check_winding_order": False}
-    encoded: bytes = mapbox_vector_tile.encode([{"name": name, "features": features}], default_options=options)
-    return encoded
+    title = name.encode()
+    head = b"\x78\x02\x0a" + _varint(len(title)) + title
+    tail = b"\x28" + _varint(EXTENT)
+    return b"\x1a" + _varint(len(head) + size + len(tail)) + head + data[:size].tobytes() + tail
 
 
-def _properties(values: dict[str, Any]) -> dict[str, bool | int | float | str]:
-    """Leave out what MVT has no value for: missing ones and numbers that are none."""
-    return {
-        key: value
-        for key, value in values.items()
-        if value is not None and not (isinstance(value, float) and math.isnan(value))
-    }
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 127:
+        written.append((number & 127) | 128)
+        number >>= 7
+    written.append(number)
+    return bytes(written)

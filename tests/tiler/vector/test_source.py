@@ -1,4 +1,4 @@
-"""tiler.vector.source: layers are loaded once, kept while there is room, and refused when they cannot be."""
+"""tiler.vector.source: layers are opened once, copied while there is room, and refused when they cannot be."""
 
 import asyncio
 import datetime as dt
@@ -9,14 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
-from core.errors import BadSource, ObjectNotFound
+from core.errors import BadSource
 from core.layer import VectorSource
 from tests.doubles import MemoryStore
 from tiler.vector import source as vector_source
 from tiler.vector.geoparquet import KEY, encode_geo
-from tiler.vector.source import VectorSources, load_vectors
+from tiler.vector.source import VectorSources
+from tiler.vector.values import decode_values
 
 
 def parquet(geometries, **columns):
@@ -44,81 +45,103 @@ def store():
     return store
 
 
-def test_geometries_lose_their_z_and_attributes_follow():
-    loaded = load_vectors(parquet(POINTS, nom=["é", None, "à"]), source(), max_bytes=1 << 30)
-    assert [g.wkt for g in loaded.geometries] == ["POINT (1 2)", "POINT (4 5)", "POINT (7 8)"]
-    assert loaded.bounds.tolist() == [[1, 2, 1, 2], [4, 5, 4, 5], [7, 8, 7, 8]]
-    assert loaded.attributes.to_pydict() == {"nom": ["é", None, "à"]}
-    assert loaded.tree.query(shapely.box(3, 3, 6, 6)).tolist() == [1]
+def shapes_of(opened):
+    return opened.levels[0].shapes
 
 
-def test_values_become_what_a_tile_can_hold():
-    data = parquet(
+def rows_of(opened):
+    keys, codes = opened.values.keys, opened.values.codes.tolist()
+    return [dict(zip(keys, decode_values(opened.values, row), strict=True)) for row in codes]
+
+
+@pytest.fixture
+def sources(store, tmp_path):
+    return VectorSources(store, tmp_path / "copies", 1 << 30)
+
+
+async def test_geometries_lose_their_z_and_attributes_follow(store, sources):
+    store.objects["a.parquet"] = parquet(POINTS, nom=["é", None, "à"])
+    opened = await sources.get(source(), "EPSG:2154")
+    x, y = Transformer.from_crs("EPSG:2154", "EPSG:3857", always_xy=True).transform([1, 4, 7], [2, 5, 8])
+    cell = 2 * 20037508.342789244 / 2**32
+    np.testing.assert_array_equal(shapes_of(opened).vertices, np.rint(np.column_stack([x, -np.array(y)]) / cell))
+    assert rows_of(opened) == [{"nom": "é"}, {"nom": None}, {"nom": "à"}]
+
+
+async def test_values_become_what_a_tile_can_hold(store, sources):
+    store.objects["a.parquet"] = parquet(
         POINTS[:1],
         day=[dt.date(2024, 2, 29)],
         time=[dt.datetime(2024, 2, 29, 12, 30, tzinfo=dt.UTC)],
         tags=[["a", "é"]],
         raw=[b"\x00"],
         small=pa.array([0.1], pa.float32()),
+        whole=[-(2**62)],
+        yes=[True],
     )
-    values = load_vectors(data, source(), max_bytes=1 << 30).attributes.to_pylist()[0]
+    values = rows_of(await sources.get(source(), "EPSG:3857"))[0]
     assert values.pop("time").startswith("2024-02-29T12:30:00")
-    assert values == {"day": "2024-02-29", "tags": '["a","é"]', "small": 0.1}
+    assert values == {"day": "2024-02-29", "tags": '["a","é"]', "small": 0.1, "whole": -(2**62), "yes": True}
 
 
-async def test_callers_at_the_same_time_share_one_load(store):
-    sources = VectorSources(store, 1 << 30)
-    first, *others = await asyncio.gather(*(sources.get(source()) for _ in range(20)))
+async def test_callers_at_the_same_time_share_one_opening(store, sources):
+    first, *others = await asyncio.gather(*(sources.get(source(), "EPSG:3857") for _ in range(20)))
     assert all(other is first for other in others)
-    assert [call for call in store.calls if call[0] == "get"] == [("get", "a.parquet")]
+    assert [call for call in store.calls if call[0] == "head"] == [("head", "a.parquet")]
 
 
-async def test_a_caller_that_goes_away_does_not_stop_the_load(store):
-    sources = VectorSources(store, 1 << 30)
-    gone = asyncio.create_task(sources.get(source()))
-    staying = asyncio.create_task(sources.get(source()))
+async def test_a_caller_that_goes_away_does_not_stop_the_opening(sources):
+    gone = asyncio.create_task(sources.get(source(), "EPSG:3857"))
+    staying = asyncio.create_task(sources.get(source(), "EPSG:3857"))
     await asyncio.sleep(0)
     gone.cancel()
-    assert (await staying).attributes.num_rows == 3
+    assert shapes_of(await staying).count == 3
 
 
-async def test_the_least_recently_asked_is_given_up(store):
-    size = load_vectors(store.objects["a.parquet"], source(), max_bytes=1 << 30).size
-    sources = VectorSources(store, size * 5 // 2)
-    for name in ("a", "b", "a", "c", "a", "b"):
-        await sources.get(source(f"{name}.parquet"))
-    assert [key for what, key in store.calls if what == "get"] == ["a.parquet", "b.parquet", "c.parquet", "b.parquet"]
-    assert sources.taken <= size * 5 // 2
+async def test_copies_stay_within_their_bytes_and_what_is_open_stays_open(store, tmp_path):
+    folder = tmp_path / "copies"
+    sources = VectorSources(store, folder, 30_000)
+    opened = [await sources.get(source(f"{name}.parquet"), "EPSG:3857") for name in "abc"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 30_000
+    assert [shapes_of(one).count for one in opened] == [3, 3, 3]
 
 
-async def test_a_failure_is_not_kept(store):
-    sources = VectorSources(store, 1 << 30)
-    with pytest.raises(ObjectNotFound):
-        await sources.get(source("d.parquet"))
+async def test_a_copy_is_used_again_by_the_next_engine(store, tmp_path):
+    await VectorSources(store, tmp_path, 1 << 30).get(source(), "EPSG:3857")
+    store.calls.clear()
+    await VectorSources(store, tmp_path, 1 << 30).get(source(), "EPSG:3857")
+    assert store.calls == []
+
+
+async def test_a_failure_is_not_kept(store, sources):
+    with pytest.raises(BadSource, match=r"d\.parquet is not in the object store"):
+        await sources.get(source("d.parquet"), "EPSG:3857")
     store.objects["d.parquet"] = store.objects["a.parquet"]
-    assert (await sources.get(source("d.parquet"))).attributes.num_rows == 3
+    assert shapes_of(await sources.get(source("d.parquet"), "EPSG:3857")).count == 3
 
 
-async def test_a_file_over_the_bound_is_refused_before_it_is_read(store, monkeypatch):
+async def test_a_file_that_an_engine_will_not_prepare_is_refused(sources, monkeypatch):
     monkeypatch.setattr(vector_source, "MAX_FILE_BYTES", 100)
-    with pytest.raises(BadSource, match="cut the layer"):
-        await VectorSources(store, 1 << 30).get(source())
-    assert ("get", "a.parquet") not in store.calls
+    with pytest.raises(BadSource, match="ingest the layer again"):
+        await sources.get(source(), "EPSG:3857")
 
 
-async def test_a_file_that_would_not_fit_in_memory_is_refused_from_its_footer(store):
+async def test_a_file_larger_than_all_copies_is_refused_before_it_is_read(store, tmp_path):
     with pytest.raises(BadSource, match="GEOPF_VECTOR_CACHE_BYTES"):
-        await VectorSources(store, 100).get(source())
+        await VectorSources(store, tmp_path, 100).get(source(), "EPSG:3857")
+    assert {what for what, _ in store.calls} == {"head"}
 
 
-@pytest.mark.parametrize("cut", [0, 10, 200, -1])
-def test_a_damaged_file_is_a_bad_source(cut):
-    with pytest.raises(BadSource, match=r"a\.parquet cannot be read"):
-        load_vectors(parquet(POINTS)[:cut], source(), max_bytes=1 << 30)
+@pytest.mark.parametrize("cut", [10, 200, -1])
+async def test_a_damaged_file_is_a_bad_source(store, sources, cut):
+    store.objects["a.parquet"] = parquet(POINTS)[:cut]
+    with pytest.raises(BadSource, match="cannot be read"):
+        await sources.get(source(), "EPSG:3857")
 
 
-def test_a_parquet_file_without_geo_metadata_is_a_bad_source():
+async def test_a_parquet_file_without_geo_metadata_is_a_bad_source(store, sources):
     file = io.BytesIO()
     pq.write_table(pa.table({"geom": [b""]}), file)
+    store.objects["a.parquet"] = file.getvalue()
     with pytest.raises(BadSource, match="geo"):
-        load_vectors(file.getvalue(), source(), max_bytes=1 << 30)
+        await sources.get(source(), "EPSG:3857")

@@ -1,0 +1,152 @@
+"""One layer of a vector tile written straight into a buffer (Vector Tile Specification 2.1, clauses 4.1 to 4.4)."""
+
+import numpy as np
+from numba import njit, types
+
+from kernels.drawing import BYTES, KINDS, LIST, NUMBERS, OFFSETS, put
+
+CODES = types.Array(types.uint32, 2, "C", readonly=True)
+IDS = types.Array(types.uint64, 1, "C", readonly=True)
+VALUE_ENDS = types.Array(types.int64, 1, "C", readonly=True)
+TEXT = types.Array(types.uint8, 1, "C", readonly=True)
+
+_ID, _TAGS, _TYPE, _GEOMETRY = 0x08, 0x12, 0x18, 0x22
+"""First bytes of the fields of a feature: number and wire type."""
+
+_FEATURE, _KEY, _VALUE = 0x12, 0x1A, 0x22
+"""First bytes of the fields of a layer."""
+
+_FRAME = 48
+"""Bytes of a feature beside its tags and commands at most."""
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(inline="always")
+def _width(value):
+    """Return the bytes of a number as a varint."""
+    width = 1
+    while value > 127:
+        value >>= 7
+        width += 1
+    return width
+
+
+@njit(types.int64(TEXT, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
+def _copy(source, start, stop, data, at):
+    for i in range(start, stop):
+        data[at + i - start] = source[i]
+    return at + stop - start
+
+
+@njit(
+    types.int64(
+        NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, VALUE_ENDS, TEXT, VALUE_ENDS, TEXT,
+        LIST, LIST, LIST, BYTES,
+    ),
+    cache=True,
+    nogil=True,
+)  # fmt: skip
+def write_layer(
+    kept, rows, kinds, ids, starts, stops, commands, codes, columns, value_ends, values, key_ends, keys, table,
+    key_places, value_list, data,
+):  # fmt: skip
+    """Write features, then the keys and values they use; return the bytes, or -1 when there is no room.
+
+    Args:
+        kept: Numbers of the features to write, shape (k,).
+        rows: Row of each feature in the layer, shape (n,).
+        kinds: Kind of each (clause 4.3.4), shape (n,).
+        ids: Identifier of each row.
+        starts: Where the commands of each feature begin in `commands`, shape (n,).
+        stops: Where they end.
+        commands: Drawing commands.
+        codes: Number of the value of each row and attribute; 0 for none, shape (rows, attributes).
+        columns: Attributes to write, shape (c,).
+        value_ends: Where each value begins in `values`, and the end of the last.
+        values: Values as messages without the head of their field, the first of no length.
+        key_ends: Where each name of an attribute begins in `keys`, and the end of the last.
+        keys: Names of attributes, UTF-8.
+        table: Room to find values again, filled with -1: a power of two, at least twice as many pairs as there are
+            tags, interleaved value and place, shape (2 t,). Modified.
+        key_places: Filled with -1, shape (attributes,). Modified.
+        value_list: Room for as many values as there are tags. Modified.
+        data: Receives the bytes. Modified.
+    """
+    at, value_count, key_count = np.int64(0), np.int64(0), np.int64(0)
+    slots = table.size // 2
+    mask = slots - 1
+    tags = np.empty(2 * columns.size + 1, np.int64)
+    key_list = np.empty(columns.size + 1, np.int64)
+    for k in range(kept.size):
+        place = kept[k]
+        row = rows[place]
+        count, tag_bytes = 0, 0
+        for c in range(columns.size):
+            column = columns[c]
+            code = np.int64(codes[row, column])
+            if code == 0:
+                continue
+            slot = np.int64((np.uint64(code) * _MIX) >> np.uint64(32)) & mask
+            while table[2 * slot] != code and table[2 * slot] >= 0:
+                slot = (slot + 1) & mask
+            if table[2 * slot] < 0:
+                table[2 * slot], table[2 * slot + 1] = code, value_count
+                value_list[value_count] = code
+                value_count += 1
+            if key_places[column] < 0:
+                key_places[column] = key_count
+                key_list[key_count] = column
+                key_count += 1
+            tags[count], tags[count + 1] = key_places[column], table[2 * slot + 1]
+            tag_bytes += _width(tags[count]) + _width(tags[count + 1])
+            count += 2
+        begin, end = starts[place], stops[place]
+        length = end - begin
+        if at + length + tag_bytes + _FRAME > data.size:
+            return -1
+        identifier = ids[row]
+        size = 2 + 1 + _width(length) + length
+        if count > 0:
+            size += 1 + _width(tag_bytes) + tag_bytes
+        id_width, left = 1, identifier
+        while left > np.uint64(127):
+            left >>= np.uint64(7)
+            id_width += 1
+        size += 1 + id_width
+        data[at] = np.uint8(_FEATURE)
+        at = put(data, at + 1, size)
+        data[at] = np.uint8(_ID)
+        at += 1
+        left = identifier
+        while left > np.uint64(127):
+            data[at] = np.uint8((left & np.uint64(127)) | np.uint64(128))
+            left >>= np.uint64(7)
+            at += 1
+        data[at] = np.uint8(left)
+        at += 1
+        if count > 0:
+            data[at] = np.uint8(_TAGS)
+            at = put(data, at + 1, np.int64(tag_bytes))
+            for i in range(count):
+                at = put(data, at, tags[i])
+        data[at] = np.uint8(_TYPE)
+        data[at + 1] = kinds[place]
+        data[at + 2] = np.uint8(_GEOMETRY)
+        at = put(data, at + 3, length)
+        at = _copy(commands, begin, end, data, at)
+    for k in range(key_count):
+        begin, end = key_ends[key_list[k]], key_ends[key_list[k] + 1]
+        if at + end - begin + 12 > data.size:
+            return -1
+        data[at] = np.uint8(_KEY)
+        at = put(data, at + 1, end - begin)
+        at = _copy(keys, begin, end, data, at)
+    for k in range(value_count):
+        begin, end = value_ends[value_list[k]], value_ends[value_list[k] + 1]
+        if at + end - begin + 12 > data.size:
+            return -1
+        data[at] = np.uint8(_VALUE)
+        at = put(data, at + 1, end - begin)
+        at = _copy(values, begin, end, data, at)
+    return at

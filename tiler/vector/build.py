@@ -1,0 +1,106 @@
+"""From a GeoParquet file to what tiles are drawn from: shapes on the grids of some CRSs, and attributes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
+
+from core.errors import BadSource
+from tiler.vector.attributes import tile_column, tile_kind
+from tiler.vector.geoparquet import parse_geo
+from tiler.vector.grid import MERCATOR, grid_of, has_own_set
+from tiler.vector.levels import generalise, level_of
+from tiler.vector.quantise import split_kinds
+from tiler.vector.shapes import Shapes, join, pack
+from tiler.vector.stored import write_levels, write_values
+from tiler.vector.values import ValueWriter
+
+OnStep = Callable[[float], None]
+"""Told of the share of the work that is done."""
+
+_MOST_VERTICES = 2**32 - 2
+
+
+class Built(msgspec.Struct, frozen=True):
+    """The files that were made."""
+
+    values: Path
+    shapes: tuple[tuple[str, Path], ...]
+    """CRS and file."""
+
+
+def wanted_crs(crs: str) -> tuple[str, ...]:
+    """Return the CRSs in which the shapes of a layer are stored: Web Mercator, and its own where it has tiles."""
+    return (MERCATOR, crs) if crs != MERCATOR and has_own_set(crs) else (MERCATOR,)
+
+
+def build_tiles(
+    parquet: Path, geometry_column: str, crs: str, stem: Path, *, targets: Sequence[str], on_step: OnStep | None = None
+) -> Built:
+    """Make the files from which tiles of a layer are drawn.
+
+    Args:
+        parquet: The layer as GeoParquet, geometries as WKB.
+        geometry_column: Name of their column.
+        crs: Their CRS, as authority:code or WKT.
+        stem: What the names of the files begin with.
+        targets: CRSs in which the shapes are wanted.
+        on_step: Told of progress.
+
+    Raises:
+        BadSource: The file is damaged, or has more vertices or values than can be numbered.
+    """
+    tell = on_step if on_step is not None else lambda _: None
+    try:
+        with pq.ParquetFile(parquet, memory_map=True) as file:
+            values, tag_bytes = _store_values(file, geometry_column, stem.with_name(f"{stem.name}.values.arrow"))
+            tell(0.3)
+            made = []
+            for number, target in enumerate(targets):
+                shapes = _shapes(file, geometry_column, crs, target)
+                base = level_of(-1, shapes)
+                tell(0.3 + 0.7 * (number + 0.5) / len(targets))
+                levels = [base, *generalise(base, grid_of(target), tag_bytes)]
+                path = stem.with_name(f"{stem.name}.{number}.shapes.arrow")
+                write_levels(path, grid_of(target), levels)
+                made.append((target, path))
+                tell(0.3 + 0.7 * (number + 1) / len(targets))
+    except (pa.ArrowException, OSError, shapely.errors.ShapelyError, KeyError) as err:
+        raise BadSource(f"{parquet.name} cannot be read ({' '.join(str(err).split())[:200]})") from err
+    return Built(values, tuple(made))
+
+
+def _store_values(file: pq.ParquetFile, geometry_column: str, path: Path) -> tuple[Path, NDArray[np.float32]]:
+    covering = parse_geo(file.schema_arrow.metadata).covering
+    keys = [
+        field.name
+        for field in file.schema_arrow
+        if field.name not in {geometry_column, covering} and tile_kind(field.type)
+    ]
+    writer = ValueWriter(np.zeros((file.metadata.num_rows, len(keys)), np.uint32))
+    for number, key in enumerate(keys):
+        column = file.read(columns=[key])[key]
+        writer.add(number, pa.chunked_array([tile_column(part) for part in column.chunks] or [[]]))
+    write_values(path, writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64)))
+    return path, writer.tag_bytes
+
+
+def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str) -> Shapes:
+    grid, row, vertices = grid_of(target), 0, 0
+    found: list[Shapes] = []
+    for number in range(file.metadata.num_row_groups):
+        wkb = file.read_row_group(number, columns=[geometry_column]).column(0).to_numpy(zero_copy_only=False)
+        geometries = shapely.force_2d(shapely.from_wkb(wkb))
+        geometries[shapely.is_missing(geometries)] = shapely.Point()
+        pieces, places = split_kinds(geometries)
+        found.append(pack(pieces, (places + row).astype(np.uint32), grid, crs))
+        row += len(wkb)
+        vertices += len(found[-1].vertices)
+        if vertices > _MOST_VERTICES:
+            raise BadSource(f"the layer has more than {_MOST_VERTICES:,} vertices", "cut it into several")
+    return join(found)
