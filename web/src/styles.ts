@@ -14,7 +14,7 @@ const BUILT_IN: Record<string, { title: string; key: TextKey }> = {
 
 /** The styles to choose from, the default first; those that write values into colours are for programs. */
 export function stylesToSee(layer: Layer): StyleSummary[] {
-  return (layer.styles ?? []).filter(({ lossless }) => !lossless);
+  return (layer.styles ?? []).filter(({ lossless }) => !lossless && layer.kind === "raster");
 }
 
 /** The style of a name, else the first to see; undefined where there is none. */
