@@ -17,6 +17,9 @@ from core.style_check import check_style_name
 MAX_LAYERS = 2000
 """Layers of a style."""
 
+MAX_DEPTH = 100
+"""How deep lists and objects may lie in each other."""
+
 ROOT = frozenset({
     "metadata", "center", "centerAltitude", "zoom", "bearing", "pitch", "roll", "state", "light", "sky", "projection",
     "transition", "layers",
@@ -115,6 +118,8 @@ def check_document(name: str, document: object) -> None:
     """
     if not isinstance(document, dict):
         raise BadRequest(f"style {name} is no JSON object", "give a MapLibre style of version 8")
+    if _deeper(document, MAX_DEPTH):
+        raise BadRequest(f"style {name} has lists in each other, over {MAX_DEPTH} deep", "write them flatter")
     for key in document:
         if key not in ROOT:
             raise BadRequest(
@@ -172,14 +177,12 @@ def images_of(style: MapStyle) -> tuple[str, ...]:
 
 
 def _plain_names(value: object) -> Iterator[str]:
-    if isinstance(value, str) and "{" not in value:
-        yield value
-    elif isinstance(value, list) and len(value) == 2 and value[0] in {"image", "literal"}:
-        yield from _plain_names(value[1])
-    elif isinstance(value, dict):
-        for stop in value.get("stops", ()):
-            if isinstance(stop, list) and len(stop) == 2:
-                yield from _plain_names(stop[1])
+    stops = value.get("stops") if isinstance(value, dict) else None
+    pairs = stops if isinstance(stops, list) else [[0, value]]
+    for one in (pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2):
+        name = one[1] if isinstance(one, list) and len(one) == 2 and one[0] == "image" else one
+        if isinstance(name, str) and name and "{" not in name:
+            yield name
 
 
 def _check_layer(name: str, at: int, layer: object) -> str:
@@ -189,7 +192,7 @@ def _check_layer(name: str, at: int, layer: object) -> str:
     where = f"layer {layer['id'][:80]!r} of style {name}"
     kind = layer.get("type")
     if not isinstance(kind, str) or kind not in PAINT:
-        raise BadRequest(f"{where} is of type {str(kind)[:40]!r}", f"vector tiles are drawn as {', '.join(PAINT)}")
+        raise BadRequest(f"{where} is of type {shown(kind)}", f"vector tiles are drawn as {', '.join(PAINT)}")
     for key in layer:
         if key not in LAYER_KEYS:
             raise BadRequest(f"{where} has {key[:80]!r}, which is not known", f"use {', '.join(sorted(LAYER_KEYS))}")
@@ -200,7 +203,7 @@ def _check_layer(name: str, at: int, layer: object) -> str:
     for key in ("minzoom", "maxzoom"):
         zoom = layer.get(key, 0)
         if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not 0 <= zoom <= 24:
-            raise BadRequest(f"{where} has {key} {str(zoom)[:40]}", "use 0 to 24")
+            raise BadRequest(f"{where} has {key} {shown(zoom)}", "use 0 to 24")
     if not isinstance(layer.get("filter", []), list | bool):
         raise BadRequest(f"{where} has a filter that is no expression", 'write ["==", ["get", "nature"], "Mairie"]')
     for part, known in (("layout", LAYOUT[kind]), ("paint", PAINT[kind])):
@@ -211,6 +214,21 @@ def _check_layer(name: str, at: int, layer: object) -> str:
             if key not in known:
                 raise BadRequest(f"{where} has {key[:80]!r} in {part}", f"a {kind} has {', '.join(sorted(known))}")
     return str(layer["id"])
+
+
+def shown(value: object) -> str:
+    """Return a value of a document for a message: short, and of lists and objects no more than what they are."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return repr(value[:60]) if isinstance(value, str) else str(value)[:60]
+
+
+def _deeper(document: object, most: int) -> bool:
+    level = [document]
+    for _ in range(most):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for members in inside for one in members]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def _decoded(style: MapStyle) -> Any:

@@ -7,7 +7,7 @@ import msgspec
 
 from core.errors import BadRequest
 from core.map_style import MAX_MAP_STYLE_BYTES, MapStyle
-from core.map_style_check import ROOT, check_document
+from core.map_style_check import ROOT, check_document, shown
 from core.style_check import MAX_TITLE, is_style_name
 
 _LEFT_OUT = frozenset({
@@ -60,7 +60,7 @@ def _read(data: bytes, stem: str) -> MapStyle:
         raise BadRequest("no MapLibre style of version 8", 'give one with "version": 8; SLD and ROK4 are for rasters')
     said = document.get("name", "")
     if not isinstance(said, str) or len(said) > MAX_TITLE or not said.isprintable():
-        raise BadRequest(f"its name {str(said)[:40]!r} cannot be read", f"use up to {MAX_TITLE} characters")
+        raise BadRequest(f"its name {shown(said)} cannot be read", f"use up to {MAX_TITLE} characters")
     name = next((one for one in (said, stem) if is_style_name(one)), "")
     if not name:
         raise BadRequest(
@@ -89,11 +89,11 @@ def _check_sources(name: str, sources: object, layers: list[dict[str, Any]]) -> 
         source = layer.get("source")
         where = f"layer {layer['id'][:80]!r} of style {name}"
         if not isinstance(source, str) or source not in sources:
-            raise BadRequest(f"{where} draws from {str(source)[:80]!r}, which is no source", "name one of its sources")
+            raise BadRequest(f"{where} draws from {shown(source)}, which is no source", "name one of its sources")
         kind = sources[source].get("type") if isinstance(sources[source], dict) else None
         if kind != "vector":
             raise BadRequest(
-                f"{where} draws from {source[:80]!r}, a source of type {str(kind)[:40]!r}",
+                f"{where} draws from {source[:80]!r}, a source of type {shown(kind)}",
                 "take the layer out: a style shows the vector tiles of its own layer",
             )
         drawn.add(source)

@@ -25,6 +25,13 @@ from tests.tiler.maplibre.spec import needs_reference, reference
 FILL = {"id": "murs", "type": "fill", "source-layer": "batiments"}
 
 
+def nested(depth):
+    value = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def style(name, *layers, **more):
     return MapStyle(name=name, document=json.dumps({"layers": list(layers or (FILL,)), **more}))
 
@@ -46,12 +53,12 @@ def test_the_properties_are_those_of_the_specification():
         (3, "layer 0 of style a has no id"),
         ({"type": "fill"}, "layer 0 of style a has no id"),
         ({**FILL, "type": "raster"}, "layer 'murs' of style a is of type 'raster': vector tiles are drawn as"),
-        ({**FILL, "type": ["fill"]}, "is of type \"\\['fill'\\]\""),
+        ({**FILL, "type": ["fill"]}, "is of type a list"),
         ({**FILL, "ref": "x"}, "layer 'murs' of style a has 'ref', which is not known"),
         ({"id": "murs", "type": "fill"}, "layer 'murs' of style a names no source-layer"),
         ({**FILL, "type": "background"}, "is a background and draws a source-layer"),
         ({**FILL, "minzoom": 25}, "has minzoom 25: use 0 to 24"),
-        ({**FILL, "maxzoom": "9"}, "has maxzoom 9"),
+        ({**FILL, "maxzoom": "9"}, "has maxzoom '9'"),
         ({**FILL, "minzoom": True}, "has minzoom True"),
         ({**FILL, "filter": "nature"}, "has a filter that is no expression"),
         ({**FILL, "paint": []}, "has a paint that is no object"),
@@ -72,12 +79,17 @@ def test_a_layer_that_cannot_be_drawn_is_named(layer, told):
         ({"layers": []}, "has no list of layers"),
         ({"layers": [{**FILL, "id": str(number)} for number in range(MAX_LAYERS + 1)]}, "or too many"),
         ({"layers": [FILL, FILL]}, "two layers of style a have the id 'murs'"),
+        ({"layers": [FILL], "metadata": nested(101)}, "in each other, over 100 deep"),
         ({"layers": [FILL], "terrain": {}}, "style a has 'terrain', which is not known here"),
     ],
 )
 def test_a_document_that_cannot_be_drawn_is_refused(document, told):
     with pytest.raises(BadRequest, match=told):
         check_document("a", document)
+
+
+def test_what_lies_a_hundred_deep_passes():
+    check_document("a", {"layers": [FILL], "metadata": nested(99)})
 
 
 def test_a_good_document_passes():

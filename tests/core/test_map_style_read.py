@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import BadRequest
 from core.map_style import MAX_MAP_STYLE_BYTES
+from core.map_style_check import check_map_styles, images_of
 from core.map_style_read import looks_like_map_style, read_map_style
 
 FILL = {"id": "murs", "type": "fill", "source": "plan", "source-layer": "batiments", "paint": {"fill-color": "red"}}
@@ -64,11 +67,11 @@ def test_map_styles_are_told_from_those_of_rasters():
     [
         ({"version": 7}, "clair.json: no MapLibre style of version 8"),
         ({"name": "x" * 300}, "its name .* cannot be read: use up to 200"),
-        ({"name": 3}, "its name '3' cannot be read"),
+        ({"name": 3}, "its name 3 cannot be read"),
         ({"sources": None}, "style clair has no sources"),
         ({"sources": {}}, "layer 'murs' of style clair draws from 'plan', which is no source"),
         ({"sources": {"plan": {"type": "raster"}}}, "a source of type 'raster': take the layer out"),
-        ({"sources": {"plan": 4}}, "a source of type 'None'"),
+        ({"sources": {"plan": 4}}, "a source of type None"),
         ({"layers": [{**FILL, "source": ["plan"]}]}, "draws from .* which is no source"),
         ({"terrain": {"source": "dem"}}, "it has terrain, font-faces or imports"),
         ({"font-faces": {}}, "it has terrain, font-faces or imports"),
@@ -86,6 +89,40 @@ def test_a_style_draws_from_one_source():
     with pytest.raises(BadRequest, match="draws from 2 sources: plan, relief"):
         read(sources=sources, layers=[FILL, {**FILL, "id": "b", "source": "relief"}])
     assert read(sources=sources) == read()
+
+
+def test_what_is_nested_too_deep_is_refused():
+    deep = json.dumps(document(metadata=0)).replace('"metadata": 0', '"metadata": ' + "[" * 900 + "]" * 900)
+    with pytest.raises(BadRequest, match=r"over 100 deep|no JSON"):
+        read_map_style(deep.encode(), "clair.json")
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["plan", "fill", "image", ""]),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(["stops", "type", "plan"]), inside),
+    max_leaves=8,
+)
+PLACES = ["version", "name", "sources", "layers", "zoom", "metadata", "terrain"]
+KEYS = ["id", "type", "source", "source-layer", "minzoom", "filter", "layout", "paint"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(PLACES), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from(["fill-pattern", "fill-color"]), VALUES),
+)
+def test_whatever_stands_in_a_file_it_is_read_or_refused(root, layer, paint):
+    data = json.dumps(document(layers=[FOND, {**FILL, "paint": paint, **layer}]) | root).encode()
+    assert looks_like_map_style(data)
+    try:
+        style = read_map_style(data, "clair.json")
+    except BadRequest:
+        return
+    check_map_styles((style,))
+    assert all(isinstance(name, str) for name in images_of(style))
 
 
 @pytest.mark.parametrize(

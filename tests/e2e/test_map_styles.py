@@ -12,6 +12,7 @@ from tests.e2e.territory import NAMES, NORTH, WEST
 from tests.servers.chromium import browser_page
 
 MAPLIBRE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "maplibre-gl" / "dist"
+SITE = Path(__file__).resolve().parents[2] / "web" / "dist"
 ROOT = "/annexes/ressources/vectorTiles"
 
 pytestmark = [
@@ -68,7 +69,7 @@ def test_maplibre_draws_a_layer_with_its_names_and_icons_from_the_address_of_its
         )
         assert set(names) <= set(NAMES)
         assert len(set(names)) >= 3
-        picture = check.screenshot(page, "map-style")
+        picture = check.screenshot(page, "map-style-json")
         recorded.recording.assert_clean()
     assert near(picture, (107, 50, 8)) > 150  # letters
     assert near(picture, (0, 0, 255)) > 150  # stars
@@ -77,10 +78,35 @@ def test_maplibre_draws_a_layer_with_its_names_and_icons_from_the_address_of_its
     assert {f"{ROOT}/sprites/geopf.json", f"{ROOT}/sprites/geopf.png"} <= asked
 
 
+def choose_on_the_page(platform):
+    """See the producer's style on the page, half as opaque, then the one that every layer has."""
+    lon, lat = Transformer.from_crs(2154, 4326, always_xy=True).transform(WEST + 50, NORTH - 25)
+    with browser_page((1280, 800)) as recorded:
+        page = recorded.page
+        check.open_map(page, platform.url, f"#tab=map&at=19/{lat:.6f}/{lon:.6f}&layers=batiments:50")
+        row = page.locator("[data-layer=batiments]")
+        assert row.locator("option").all_inner_texts() == ["Sobre", "Standard"]
+        assert row.locator("img").count() == 0
+        half = check.screenshot(page, "page-map-style")
+        row.get_by_label("Opacité de Bâtiments").fill("100")
+        check.wait_for_map(page)
+        page.wait_for_timeout(300)
+        whole = check.picture_of(page, "#map canvas")
+        row.locator("select").select_option("standard")
+        check.wait_for_map(page)
+        page.wait_for_timeout(300)
+        standard = check.screenshot(page, "page-map-style-standard")
+        recorded.recording.assert_clean()
+    assert near(whole, (32, 64, 240), 2) > 1000
+    assert near(half, (32, 64, 240), 2) == near(standard, (32, 64, 240), 2) == 0
+    assert near(standard, (107, 50, 8)) > 150  # letters of the standard style
+
+
 def test_styles_are_listed_and_change_while_the_platform_runs(platform, tmp_path):
     told = platform.json(f"{ROOT}/styles/batiments/")
     assert [one["name"] for one in told["styles"]] == ["standard"]
     layer = {"id": "murs", "type": "fill", "source": "plan", "source-layer": "batiments"}
+    layer["paint"] = {"fill-color": "#2040f0", "fill-antialias": False}
     style = {"version": 8, "name": "Sobre", "sources": {"plan": {"type": "vector"}}, "layers": [layer]}
     (tmp_path / "sobre.json").write_text(json.dumps(style))
     assert "shown as Sobre" in platform.run("style", "batiments", tmp_path / "sobre.json").stdout
@@ -93,6 +119,8 @@ def test_styles_are_listed_and_change_while_the_platform_runs(platform, tmp_path
         refused = platform.run("style", "batiments", tmp_path / "sobre.json", check=False)
         assert refused.returncode == 1
         assert "draws the source-layer 'bati', which the tiles of batiments do not have" in refused.stderr
+        if (SITE / "index.html").exists():
+            choose_on_the_page(platform)
     finally:
         platform.run("style", "batiments", "--default")
     platform.wait(f"{ROOT}/styles/batiments/Sobre.json", 404)
