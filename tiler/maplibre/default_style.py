@@ -1,6 +1,7 @@
 """The style that every vector layer has: polygons, lines, points and names, in colours that suit the layer's name."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -35,13 +36,19 @@ class Theme(msgspec.Struct, frozen=True):
 
 _THEMES = (
     (("bati", "build", "construct"), Theme("#f0a35e", "#a8500d", "#6b3208", 0.5)),
-    (("route", "road", "voie", "chemin", "rail", "troncon", "transport"), Theme("#ffd166", "#d98e04", "#5c3d00", 0.4)),
-    (("eau", "hydro", "river", "riviere", "water", "cours", "plan_d"), Theme("#5aa9e6", "#1f6fb2", "#0f4c81", 0.45)),
-    (("veget", "foret", "forest", "bois", "arbre", "tree", "haie"), Theme("#7fbf6a", "#3f7d32", "#28561f", 0.35)),
-    (("commune", "admin", "depart", "region", "limite", "epci", "canton"), Theme("#8e6cc9", "#6a3fb0", "#43207f", 0.1)),
+    (("route", "road", "voie", "chemin", "rail", "transport"), Theme("#ffd166", "#d98e04", "#5c3d00", 0.4)),
+    (("eau", "hydro", "river", "riviere", "water", "ocean", "lac"), Theme("#5aa9e6", "#1f6fb2", "#0f4c81", 0.45)),
+    (
+        ("veget", "foret", "forest", "bois", "arbre", "tree", "haie", "landcover", "park"),
+        Theme("#7fbf6a", "#3f7d32", "#28561f", 0.35),
+    ),
+    (
+        ("commune", "admin", "depart", "region", "limite", "epci", "canton", "pays", "countr", "boundar"),
+        Theme("#8e6cc9", "#6a3fb0", "#43207f", 0.1),
+    ),
     (("parcel", "cadast"), Theme("#e0c068", "#8d6b13", "#5a430a", 0.15)),
-)  # fmt: skip
-"""Colours by words in a name, without accents."""
+)
+"""Colours by how words of a name begin, without accents."""
 
 _PALETTE = (
     Theme("#e4768a", "#b02a49", "#74152c", 0.35), Theme("#4fb3ae", "#11756f", "#0a4b47", 0.35),
@@ -50,6 +57,9 @@ _PALETTE = (
     Theme("#8c8fa3", "#4c4f66", "#2f3144", 0.35), Theme("#d7b04c", "#8f6c0c", "#5c4506", 0.35),
 )  # fmt: skip
 """Colours of all others: one of them by the name, always the same."""
+
+_UNSAID = ("NR", "NC", "Sans objet")
+"""What stands in IGN's data for a name that is not known, or that a thing has not."""
 
 _KINDS = {"Polygon": ("Polygon", "MultiPolygon"), "LineString": ("LineString", "MultiLineString"),
           "Point": ("Point", "MultiPoint")}  # fmt: skip
@@ -84,8 +94,9 @@ def default_style(layer: PublishedLayer) -> MapStyle:
 def theme_of(name: str) -> Theme:
     """Return the colours of a layer: by the words in its name, else some that its name always gets."""
     plain = "".join(one for one in unicodedata.normalize("NFD", name) if not unicodedata.combining(one)).lower()
-    for words, theme in _THEMES:
-        if any(word in plain for word in words):
+    words = re.findall(r"[a-z]+", plain)
+    for begins, theme in _THEMES:
+        if any(word.startswith(begins) for word in words):
             return theme
     return _PALETTE[crc32(plain.encode()) % len(_PALETTE)]
 
@@ -187,7 +198,7 @@ def _labels(part: _Drawn) -> _Layers:
 def _label(part: _Drawn, field: str, kind: str) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "symbol-placement": "line" if kind == "LineString" else "point",
-        "text-field": ["to-string", ["get", field]],
+        "text-field": ["match", ["get", field], list(_UNSAID), "", ["to-string", ["get", field]]],
         "text-font": list(LABEL_FONT),
         "text-size": ["interpolate", ["linear"], ["zoom"], 8, 11, 18, 15],
         "text-max-width": 8,

@@ -62,6 +62,7 @@ def test_lines_grow_wider_with_the_level():
 def test_colours_follow_the_words_of_the_name_and_else_the_name():
     assert theme_of("BATIMENTS_2024") == theme_of("bâti")
     assert theme_of("Forêts") == theme_of("vegetation")
+    assert theme_of("TRONCON_COURS_EAU") == theme_of("water") != theme_of("reseau")
     others = [theme_of(f"couche-{number}") for number in range(60)]
     assert others == [theme_of(f"couche-{number}") for number in range(60)]
     assert len({theme.line for theme in others}) == 8
@@ -81,6 +82,13 @@ def test_colours_follow_the_words_of_the_name_and_else_the_name():
 )
 def test_names_are_taken_from_what_obviously_holds_them(fields, taken):
     assert name_field(fields) == taken
+
+
+def test_what_says_that_a_name_is_not_known_is_no_name():
+    label = next(one for one in drawn(buildings()) if one["type"] == "symbol")
+    match, name, unsaid, nothing, said = label["layout"]["text-field"]
+    assert (match, name, nothing, said) == ("match", ["get", "nom"], "", ["to-string", ["get", "nom"]])
+    assert "NR" in unsaid
 
 
 def test_a_layer_without_names_has_no_labels():
