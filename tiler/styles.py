@@ -19,7 +19,7 @@ from core.style import (
     Style,
     find_style,
 )
-from tiler.maplibre.styles import map_styles, style_path
+from tiler.maplibre.styles import map_style_titles, style_path
 from tiler.raster.style import PreparedStyle, prepare
 
 MAX_PREPARED = 4096
@@ -159,8 +159,8 @@ def nice_step(step: float) -> float:
 def style_summaries(layer: PublishedLayer) -> tuple[StyleSummary, ...]:
     """Return what is told of the styles of a layer."""
     maps = (
-        StyleSummary(style.name, style.title or style.name, "", lossless=False, href=style_path(layer, style.name))
-        for style in map_styles(layer)
+        StyleSummary(name, title, "", lossless=False, href=style_path(layer, name))
+        for name, title in map_style_titles(layer).items()
     )
     return tuple(maps) or tuple(
         StyleSummary(

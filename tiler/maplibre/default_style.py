@@ -15,6 +15,9 @@ from core.map_style import MapStyle
 STANDARD = "standard"
 """Name of the style."""
 
+STANDARD_TITLE = "Standard"
+"""What people read."""
+
 LABEL_FONT = ("Source Sans Pro Semibold",)
 
 NAME_FIELDS = (
@@ -88,7 +91,7 @@ def default_style(layer: PublishedLayer) -> MapStyle:
         "zoom": zoom,
         "layers": [one for make in makers for part in drawn for one in make(part)],
     }
-    return MapStyle(name=STANDARD, title="Standard", document=msgspec.json.encode(document).decode())
+    return MapStyle(name=STANDARD, title=STANDARD_TITLE, document=msgspec.json.encode(document).decode())
 
 
 def theme_of(name: str) -> Theme:

@@ -9,17 +9,24 @@ from core.errors import StyleNotFound
 from tests.tiler.maplibre.published import OWN, archive, buildings, ortho
 from tests.tiler.maplibre.spec import complaints, needs_validator
 from tiler.maplibre.document import style_document
-from tiler.maplibre.styles import map_style_of, map_styles, style_path
+from tiler.maplibre.styles import map_style_of, map_style_titles, style_path
 
 HERE = "https://maps.example"
 
 
 def test_every_vector_layer_has_the_standard_style_after_its_own():
-    assert [style.name for style in map_styles(buildings())] == ["standard"]
-    assert [style.name for style in map_styles(buildings(map_styles=(OWN,)))] == ["sobre", "standard"]
-    mine = replace(OWN, name="standard")
-    assert map_styles(buildings(map_styles=(mine,))) == (mine,)
-    assert map_styles(ortho()) == ()
+    assert map_style_titles(buildings()) == {"standard": "Standard"}
+    assert list(map_style_titles(buildings(map_styles=(OWN,))).items()) == [
+        ("sobre", "Sobre"),
+        ("standard", "Standard"),
+    ]
+    assert map_style_titles(ortho()) == {}
+
+
+def test_a_style_of_the_producer_takes_the_place_of_the_standard_one():
+    mine = buildings(map_styles=(replace(OWN, name="standard"),))
+    assert map_style_titles(mine) == {"standard": "Sobre"}
+    assert map_style_of(mine, "standard") == mine.map_styles[0]
 
 
 def test_default_is_the_first():
