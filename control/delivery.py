@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from control.configurations.store import (
+    AnyStyle,
     NamedConfiguration,
     delete_configuration,
     find_named,
@@ -26,7 +27,7 @@ from control.configurations.store import (
     set_styles,
     update_configuration,
 )
-from control.configurations.styles import check_fit
+from control.configurations.styles import check_any, check_fit
 from control.db.pool import Connection, Pool, connection, transaction
 from control.defaults import ENDPOINTS, default_datastore, ensure_defaults
 from control.intake import check_inputs, check_room
@@ -51,12 +52,12 @@ from control.stored_data.store import (
 from core.errors import BadRequest, Conflict, GeoplateformeError, LayerNotFound, StoreFull, Unavailable
 from core.job import JobSpec, Limits, Notice, RasterStorage, Result
 from core.layer import Kind, PublishedLayer, Resampling
+from core.map_style import MapStyle
 from core.naming import check_layer_name
 from core.settings import CoreSettings
 from core.snapshot import Manifest
 from core.storage import ObjectStore
 from core.style import Style
-from core.style_check import check_styles
 
 _PATIENCE_S = 60.0
 """How long the end of a job waits for a database that is being restarted."""
@@ -97,8 +98,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     storage: RasterStorage = RasterStorage()
     """Rasters only: how pixels are stored that do not stay as they are."""
 
-    styles: tuple[Style, ...] | None = None
-    """Rasters only: how the layer is shown, the default first; None to keep the styles that it has."""
+    styles: tuple[AnyStyle, ...] | None = None
+    """How the layer is shown, the default first, in styles for its kind; None to keep the styles that it has."""
 
     replace: bool = False
     """Whether the data of an existing layer of this name may be replaced."""
@@ -126,16 +127,14 @@ async def deliver(
         programs: Module of the job program of each kind.
 
     Raises:
-        BadRequest: The name cannot be one, or a style cannot be drawn or is for no raster.
+        BadRequest: The name cannot be one, or a style cannot be drawn or is for another kind of layer.
         Conflict: The name is taken, or another delivery of it is under way.
         InputRefused: The files cannot be taken; the log of the job is named where it tells more.
         StoreFull: There is no room.
         Unavailable: The database does not answer.
     """
     check_layer_name(delivery.name)
-    if delivery.styles and delivery.kind != "raster":
-        raise BadRequest(f"styles are for rasters, not for {delivery.kind}", "leave them out")
-    check_styles(delivery.styles or ())
+    _check_styles(delivery)
     inputs = await asyncio.to_thread(check_inputs, tuple(Path(one) for one in delivery.inputs))
     async with connection(pool) as db:
         existing = await find_named(db, delivery.name)
@@ -177,11 +176,19 @@ async def deliver(
     return layer
 
 
-def _styles(existing: NamedConfiguration | None, delivery: Delivery) -> tuple[Style, ...]:
+def _check_styles(delivery: Delivery) -> None:
+    styles = delivery.styles or ()
+    for kind, what, name in (("raster", Style, "styles"), ("vector", MapStyle, "MapLibre styles")):
+        if delivery.kind != kind and any(isinstance(style, what) for style in styles):
+            raise BadRequest(f"{name} are for {kind}s, not for {delivery.kind}", "leave them out")
+    check_any(styles)
+
+
+def _styles(existing: NamedConfiguration | None, delivery: Delivery) -> tuple[AnyStyle, ...]:
     """Return the styles that the layer will have."""
     if delivery.styles is not None:
         return delivery.styles
-    return existing.styles if existing is not None else ()
+    return existing.styles or existing.map_styles if existing is not None else ()
 
 
 def _check_replaced(existing: NamedConfiguration | None, delivery: Delivery) -> None:
@@ -200,7 +207,7 @@ def _spec(
     data: Path,
     limits: Limits,
     delivery: Delivery,
-    styles: tuple[Style, ...],
+    styles: tuple[AnyStyle, ...],
     inputs: tuple[Path, ...],
     stored_data: UUID,
     reuse: tuple[str, ...],
@@ -218,7 +225,7 @@ def _spec(
         resampling=delivery.resampling,
         storage=delivery.storage,
         reuse=reuse,
-        styles=styles,
+        styles=tuple(style for style in styles if isinstance(style, Style)),
         limits=limits,
     )
 
@@ -273,8 +280,7 @@ async def _commit_once(
     elif await read_status(db, stored_data) is not StoredDataStatus.GENERATED:  # else an earlier try went through
         raise Conflict(f"the delivery of {delivery.name} was given up while the database was away", "deliver it again")
     (layer,) = await read_published_layers(db, delivery.name)
-    if layer.styles:
-        check_fit(layer.styles, layer)
+    check_fit((*layer.styles, *layer.map_styles), layer)
     return layer
 
 

@@ -37,6 +37,13 @@ def header(scope: HTTPScope, name: bytes) -> str:
     return b", ".join(values).decode("latin-1") if values else ""
 
 
+def base_url(scope: HTTPScope) -> str:
+    """Return scheme and authority as the client wrote them, also behind a proxy that says so."""
+    scheme = header(scope, b"x-forwarded-proto") or scope["scheme"]
+    host = header(scope, b"x-forwarded-host") or header(scope, b"host") or "localhost"
+    return f"{scheme}://{host}"
+
+
 def whole_answer(headers: Mapping[str, str], length: int | None) -> _Headers:
     """Return the fields of an answer open to all origins; `length` in bytes, None for one that has no content."""
     fields: _Headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from core.map_style import MapStyle
 from core.style import Style
 
 Kind = Literal["raster", "vector", "points"]
@@ -258,6 +259,9 @@ class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     styles: tuple[Style, ...] = ()
     """How a raster can be shown, the default first; empty to show samples as they are stored."""
+
+    map_styles: tuple[MapStyle, ...] = ()
+    """How vector tiles can be drawn, the default first; empty for the style that every layer has."""
 
     open: bool = True
     """Served to everybody, without a key."""

@@ -20,7 +20,8 @@ class StyleSummary(msgspec.Struct, frozen=True):
     title: Annotated[str, Meta(description="What people read.")]
     abstract: Annotated[str, Meta(description="A sentence or two on what it shows.")]
     lossless: Annotated[bool, Meta(description="Colours are values: only PNG and lossless WebP are given.")]
-    legend: Annotated[str, Meta(description="Path on this server of its legend (SVG).")]
+    legend: Annotated[str, Meta(description="Path on this server of its legend (SVG); empty for vectors.")] = ""
+    href: Annotated[str, Meta(description="Path on this server of a vector style (MapLibre); empty for rasters.")] = ""
 
 
 class LayerSummary(msgspec.Struct, frozen=True):

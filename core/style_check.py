@@ -34,7 +34,7 @@ def check_style(style: Style) -> Style:
     Raises:
         BadRequest: A value makes no sense.
     """
-    _check_name(style.name)
+    check_style_name(style.name)
     if len(style.bands) not in {0, 1, 3} or not all(0 < band <= _MAX_BAND for band in style.bands):
         raise _wrong(style, f"bands {list(style.bands)}", "name one band or three, numbered from 1")
     if style.bands and style.expression:
@@ -108,9 +108,18 @@ def check_bands(styles: Iterable[Style], *, shown: Sequence[int], count: int) ->
             raise _wrong(style, f"one band to show, and the layer shows {len(shown)}", "name one with `bands`")
 
 
-def _check_name(name: str) -> None:
-    plain = name.isascii() and 0 < len(name) <= 64 and all(one.isalnum() or one in "_-." for one in name)
-    if not plain:
+def is_style_name(name: str) -> bool:
+    """Return whether a style can have this name, which stands in URLs."""
+    return name.isascii() and 0 < len(name) <= 64 and all(one.isalnum() or one in "_-." for one in name)
+
+
+def check_style_name(name: str) -> None:
+    """Check the name of a style.
+
+    Raises:
+        BadRequest: No style can have it.
+    """
+    if not is_style_name(name):
         raise BadRequest(f"{name[:80]!r} cannot be the name of a style", "use up to 64 letters, digits, _, - and .")
 
 

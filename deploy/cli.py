@@ -105,7 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         dest="styles",
-        help="how a raster is shown: ROK4 JSON, SLD or our JSON; repeat it for more, the first is the default",
+        help="how a raster is shown (ROK4 JSON, SLD or our JSON) or vectors are drawn (MapLibre JSON); repeat it for "
+        "more, the first is the default",
     )
     ingest.add_argument("--replace", action="store_true", help="put the files in place of the layer's present data")
     ingest.add_argument("--json", action="store_true", default=None, help="JSON lines even on a terminal")
@@ -136,9 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--jobs", type=int, default=0, help="tiles made at a time (default: one a core)")
     seed.add_argument("--replace", action="store_true", help="replace an archive that exists")
     seed.set_defaults(run=_seed)
-    style = commands.add_parser("style", help="say how a published raster layer is shown")
+    style = commands.add_parser("style", help="say how a published raster or vector layer is shown")
     style.add_argument("name", metavar="LAYER")
-    style.add_argument("files", nargs="*", metavar="FILE", help="ROK4 JSON, SLD or our JSON; the first is the default")
+    style.add_argument(
+        "files", nargs="*", metavar="FILE", help="ROK4 JSON, SLD, our JSON or MapLibre JSON; the first is the default"
+    )
     instead = style.add_mutually_exclusive_group()
     instead.add_argument("--default", action="store_true", help="show it in the ways every layer of its sort has")
     instead.add_argument("--list", action="store_true", help="list the styles it can be asked in")

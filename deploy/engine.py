@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
+from litestar.types import ASGIApp
 
 from core.app import EXCEPTION_HANDLERS, health_routes
 from core.dispatch import Dispatcher
@@ -25,7 +26,7 @@ from deploy.site import load_site, site_app
 from pointcloud.app import GUIDE as POINTS_GUIDE
 from pointcloud.app import create_points
 from tiler.app import GUIDE as TILES_GUIDE
-from tiler.app import create_tiler
+from tiler.app import create_annexes, create_tiler
 from tiler.settings import TilerSettings
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,10 @@ def create_app() -> Dispatcher:
         logging_config=None,
     )
     site = load_site(serve.site)
-    return Dispatcher(
-        {"tiles": tiles, "points": create_points(table, store), "api": gateway}, site, site_app(site), routed
-    )
+    rooms: dict[str, ASGIApp] = {
+        "tiles": tiles,
+        "annexes": create_annexes(table, pool),
+        "points": create_points(table, store),
+        "api": gateway,
+    }
+    return Dispatcher(rooms, site, site_app(site), routed)

@@ -41,9 +41,11 @@ def ingest_files(
         InputRefused: A file cannot be taken.
     """
     check_layer_name(name)
-    if (as_is or resampling or styles) and kind != "raster":
-        option = "--as-is" if as_is else "--resampling" if resampling else "--style"
+    if (as_is or resampling) and kind != "raster":
+        option = "--as-is" if as_is else "--resampling"
         raise BadRequest(f"{option} is for rasters, not for {kind}", "leave it out")
+    if styles and kind == "points":
+        raise BadRequest("--style is for rasters and vectors, not for points", "leave it out")
     if storage is not None:
         _check_storage(storage, kind, as_is=as_is)
     for file in files:

@@ -12,6 +12,7 @@ from tiler.archive.engine import ArchiveEngine
 from tiler.archive.level import MERCATOR
 from tiler.coverage import offered_sets
 from tiler.legends import Legends
+from tiler.maplibre.annexes import CACHE_BYTES, Annexes
 from tiler.matrix import tile_matrix_set
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockCache
@@ -21,6 +22,7 @@ from tiler.raster.header import RasterHeaders
 from tiler.raster.mosaic import MosaicIndexes
 from tiler.raster.places import PlaceReader
 from tiler.renderer import Renderer, TileKey
+from tiler.routes.annexes import annexes_app
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.tiles import tiles_app
 from tiler.samples import tile_samples
@@ -38,6 +40,11 @@ def create_tiler(layers: LayerTable, store: ObjectReader, settings: TilerSetting
     renderer = _renderer(store, pool, cache, settings, rasters, SERVING)
     legends = Legends(pool, cache, rasters.palette)
     return tiles_app(layers, renderer, legends, ReadyAnswers(cache), ValueReader(places, rasters)), pool
+
+
+def create_annexes(layers: LayerTable, pool: RenderPool) -> ASGIApp:
+    """Build the application under `/annexes`: styles of vector layers, and their letters and icons."""
+    return annexes_app(layers, Annexes(pool, ByteCache(CACHE_BYTES)))
 
 
 def create_renderer(

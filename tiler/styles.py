@@ -1,4 +1,4 @@
-"""The styles of a layer: its own, then those that any elevation or other measured surface has."""
+"""The styles of a raster layer: its own, then those that any elevation or other measured surface has."""
 
 import math
 from functools import lru_cache
@@ -19,6 +19,7 @@ from core.style import (
     Style,
     find_style,
 )
+from tiler.maplibre.styles import map_style_titles, style_path
 from tiler.raster.style import PreparedStyle, prepare
 
 MAX_PREPARED = 4096
@@ -157,7 +158,11 @@ def nice_step(step: float) -> float:
 
 def style_summaries(layer: PublishedLayer) -> tuple[StyleSummary, ...]:
     """Return what is told of the styles of a layer."""
-    return tuple(
+    maps = (
+        StyleSummary(name, title, "", lossless=False, href=style_path(layer, name))
+        for name, title in map_style_titles(layer).items()
+    )
+    return tuple(maps) or tuple(
         StyleSummary(
             name=style.name,
             title=style.title or style.name,

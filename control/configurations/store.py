@@ -8,22 +8,26 @@ import msgspec
 from control.db.pool import Connection
 from core.errors import Conflict
 from core.layer import Kind
+from core.map_style import MapStyle
 from core.style import Style
 
 TYPES: dict[Kind, str] = {"raster": "WMTS-TMS", "vector": "VECTOR-TMS", "points": "DOWNLOAD"}
 """Configuration type of each kind. The entrepôt has none for point clouds: a COPC is read by HTTP ranges of a file."""
 
+AnyStyle = Style | MapStyle
+"""How a raster is shown, or vector tiles are drawn."""
+
 KINDS: dict[str, Kind] = {configuration: kind for kind, configuration in TYPES.items()}
 
 _SELECT_NAMED = """
-    SELECT id, type, stored_data, styles
+    SELECT id, type, stored_data, styles, map_styles
     FROM configuration
     WHERE layer_name = $1 AND type = ANY ($2)
 """
 _LOCK_NAMED = _SELECT_NAMED + "    FOR UPDATE\n"
 _INSERT = """
-    INSERT INTO configuration (datastore, stored_data, type, status, layer_name, title, abstract, styles)
-    VALUES ($1, $2, $3, 'PUBLISHED', $4, $5, $6, $7)
+    INSERT INTO configuration (datastore, stored_data, type, status, layer_name, title, abstract, styles, map_styles)
+    VALUES ($1, $2, $3, 'PUBLISHED', $4, $5, $6, $7, $8)
     RETURNING id
 """
 _UPDATE = """
@@ -33,7 +37,7 @@ _UPDATE = """
 """
 _SET_STYLES = """
     UPDATE configuration
-    SET styles = $2, last_change = now()
+    SET styles = $2, map_styles = $3, last_change = now()
     WHERE id = $1
 """
 _DELETE = """
@@ -50,6 +54,8 @@ class NamedConfiguration(msgspec.Struct, frozen=True):
     stored_data: UUID
     styles: tuple[Style, ...]
     """How a raster is shown, the default first."""
+    map_styles: tuple[MapStyle, ...] = ()
+    """How vector tiles are drawn, the default first."""
 
     @property
     def kind(self) -> Kind:
@@ -68,7 +74,8 @@ async def find_named(db: Connection, name: str, *, lock: bool = False) -> NamedC
     row = await db.fetchrow(_LOCK_NAMED if lock else _SELECT_NAMED, name, list(KINDS))
     if row is None:
         return None
-    return NamedConfiguration(row["id"], row["type"], row["stored_data"], decode_styles(row["styles"]))
+    styles, map_styles = decode_styles(row["styles"]), decode_map_styles(row["map_styles"])
+    return NamedConfiguration(row["id"], row["type"], row["stored_data"], styles, map_styles)
 
 
 async def insert_configuration(
@@ -80,7 +87,7 @@ async def insert_configuration(
     name: str,
     title: str,
     abstract: str,
-    styles: tuple[Style, ...] = (),
+    styles: tuple[AnyStyle, ...] = (),
 ) -> UUID:
     """Add a configuration and return its identifier.
 
@@ -89,7 +96,7 @@ async def insert_configuration(
     """
     try:
         found: UUID = await db.fetchval(
-            _INSERT, datastore, stored_data, TYPES[kind], name, title, abstract, _encode_styles(styles)
+            _INSERT, datastore, stored_data, TYPES[kind], name, title, abstract, *_encode_styles(styles)
         )
     except asyncpg.UniqueViolationError as err:
         raise name_taken(name) from err
@@ -103,9 +110,9 @@ async def update_configuration(
     await db.execute(_UPDATE, configuration, stored_data, title, abstract)
 
 
-async def set_styles(db: Connection, configuration: UUID, styles: tuple[Style, ...]) -> None:
+async def set_styles(db: Connection, configuration: UUID, styles: tuple[AnyStyle, ...]) -> None:
     """Show a layer in other styles."""
-    await db.execute(_SET_STYLES, configuration, _encode_styles(styles))
+    await db.execute(_SET_STYLES, configuration, *_encode_styles(styles))
 
 
 def decode_styles(text: str) -> tuple[Style, ...]:
@@ -113,8 +120,16 @@ def decode_styles(text: str) -> tuple[Style, ...]:
     return msgspec.json.decode(text, type=tuple[Style, ...])
 
 
-def _encode_styles(styles: tuple[Style, ...]) -> str:
-    return msgspec.json.encode(styles).decode()
+def decode_map_styles(text: str) -> tuple[MapStyle, ...]:
+    """Return the map styles of a configuration from what the database has of them."""
+    return msgspec.json.decode(text, type=tuple[MapStyle, ...])
+
+
+def _encode_styles(styles: tuple[AnyStyle, ...]) -> tuple[str, str]:
+    """Return what the database has of the styles of rasters, and of those of maps."""
+    plain = [style for style in styles if isinstance(style, Style)]
+    maps = [style for style in styles if isinstance(style, MapStyle)]
+    return msgspec.json.encode(plain).decode(), msgspec.json.encode(maps).decode()
 
 
 async def delete_configuration(db: Connection, configuration: UUID) -> None:

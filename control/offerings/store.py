@@ -5,10 +5,11 @@ from uuid import UUID
 
 import msgspec
 
-from control.configurations.store import decode_styles
+from control.configurations.store import decode_map_styles, decode_styles
 from control.db.pool import Connection
 from control.offerings.status import OfferingStatus
 from core.layer import PublishedLayer, Source
+from core.map_style import MapStyle
 from core.style import Style
 
 _INSERT = """
@@ -35,9 +36,9 @@ _DELETE = """
 """
 _SELECT_PUBLISHED = """
     SELECT offering.id AS offering, offering.open, configuration.layer_name, configuration.title,
-        configuration.abstract, configuration.styles, stored_data.id AS stored_data, stored_data.source,
-        stored_data.west, stored_data.south, stored_data.east, stored_data.north, stored_data.sample_longitude,
-        stored_data.sample_latitude
+        configuration.abstract, configuration.styles, configuration.map_styles, stored_data.id AS stored_data,
+        stored_data.source, stored_data.west, stored_data.south, stored_data.east, stored_data.north,
+        stored_data.sample_longitude, stored_data.sample_latitude
     FROM offering
     JOIN configuration ON configuration.id = offering.configuration
     JOIN stored_data ON stored_data.id = configuration.stored_data
@@ -91,15 +92,21 @@ async def read_published_layers(db: Connection, name: str | None = None) -> tupl
             source=msgspec.json.decode(row["source"], type=Source),
             bbox=(row["west"], row["south"], row["east"], row["north"]),
             sample=(row["sample_longitude"], row["sample_latitude"]),
-            version=_version(row["stored_data"], styles := decode_styles(row["styles"])),
+            version=_version(
+                row["stored_data"],
+                styles := decode_styles(row["styles"]),
+                map_styles := decode_map_styles(row["map_styles"]),
+            ),
             styles=styles,
+            map_styles=map_styles,
             open=row["open"],
         )
         for row in await db.fetch(_SELECT_PUBLISHED, name)
     )
 
 
-def _version(stored_data: UUID, styles: tuple[Style, ...]) -> str:
+def _version(stored_data: UUID, styles: tuple[Style, ...], map_styles: tuple[MapStyle, ...]) -> str:
     """Return what changes with the data and with how they are shown."""
     data = stored_data.hex[:16]
-    return f"{data}-{sha256(msgspec.msgpack.encode(styles)).hexdigest()[:8]}" if styles else data
+    shown = styles or map_styles
+    return f"{data}-{sha256(msgspec.msgpack.encode(shown)).hexdigest()[:8]}" if shown else data

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import BadSource
 from core.job import Notice, Progress, Result
-from core.layer import RasterSource
+from core.layer import RasterSource, VectorSource
 from core.open_store import open_store
 from core.program import run_program
 from core.settings import CoreSettings, read_settings
@@ -54,8 +54,10 @@ def work(spec, emit):
         os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "exit":
         os._exit(3)
+    raster = RasterSource(href=key, bands=(1, 2, 3), dtype="uint8")
+    vector = VectorSource(href=key, geometry_column="g", crs="EPSG:2154", fields={})
     return Result(
-        source=RasterSource(href=key, bands=(1, 2, 3), dtype="uint8"),
+        source=vector if behaviour == "vector" else raster,
         bbox=(0.19, 47.98, 0.21, 48.0),
         sample=(0.2, 47.99),
         srs="EPSG:2154",

@@ -1,9 +1,12 @@
 """deploy.style: style files read, and what a producer is told."""
 
+import json
+
 import pytest
 
 from core.errors import BadRequest, InputRefused, LayerNotFound
-from core.layer import PublishedLayer, RasterSource, VectorSource
+from core.layer import PointCloudSource, PublishedLayer, RasterSource, VectorSource
+from core.map_style import MapStyle
 from core.style import Slope, Style
 from core.style_read import MAX_STYLE_BYTES
 from deploy import style as command
@@ -21,7 +24,12 @@ def layer(name, source, styles=()):
 def layers(monkeypatch):
     heights = RasterSource(href="h", bands=(1,), dtype="float32", rescale=(0.0, 9.0))
     roads = VectorSource(href="v", geometry_column="g", crs="EPSG:2154", fields={})
-    published = (layer("mnt", heights, (Style(name="pente", title="Pente", relief=Slope()),)), layer("routes", roads))
+    cloud = PointCloudSource(files=(), crs="", point_format=6, points=0)
+    published = (
+        layer("mnt", heights, (Style(name="pente", title="Pente", relief=Slope()),)),
+        layer("routes", roads),
+        layer("nuage", cloud),
+    )
 
     class NoPlatform:
         pool = None
@@ -63,8 +71,8 @@ def test_the_styles_of_a_layer_are_listed_the_default_first(layers, capsys):
 
 
 def test_layers_without_styles_and_without_name_are_told(layers):
-    with pytest.raises(BadRequest, match="routes is no raster"):
-        list_styles("routes")
+    with pytest.raises(BadRequest, match="nuage has no styles"):
+        list_styles("nuage")
     with pytest.raises(LayerNotFound, match="'nowhere'"):
         list_styles("nowhere")
 
@@ -81,6 +89,37 @@ def test_what_is_shown_afterwards_is_said(monkeypatch, tmp_path, capsys, names, 
     assert said.removeprefix("mnt is shown ") in capsys.readouterr().out
 
 
-def test_styles_of_vectors_are_refused_before_any_file_is_read():
-    with pytest.raises(BadRequest, match="--style is for rasters, not for vector"):
-        ingest_files(kind="vector", name="routes", files=("nowhere.gpkg",), styles=("nowhere.json",))
+def test_styles_of_points_are_refused_before_any_file_is_read():
+    with pytest.raises(BadRequest, match="--style is for rasters and vectors, not for points"):
+        ingest_files(kind="points", name="nuage", files=("nowhere.laz",), styles=("nowhere.json",))
+
+
+def map_style(*layers):
+    sources = {"plan": {"type": "vector", "url": "https://elsewhere.example"}}
+    return json.dumps({"version": 8, "sources": sources, "layers": layers})
+
+
+ROADS = {"id": "r", "type": "symbol", "source": "plan", "source-layer": "routes"}
+
+
+def test_map_styles_and_raster_styles_are_told_apart_by_what_is_in_them(tmp_path, capsys):
+    (tmp_path / "sobre.json").write_text(map_style(ROADS))
+    (tmp_path / "a.json").write_text('{"name": "a"}')
+    sober, plain = read_style_files([str(tmp_path / "sobre.json"), str(tmp_path / "a.json")])
+    assert isinstance(sober, MapStyle)
+    assert isinstance(plain, Style)
+    assert capsys.readouterr().err == ""
+
+
+def test_icons_that_the_sprite_does_not_hold_are_told(tmp_path, capsys):
+    layers = ({**ROADS, "layout": {"icon-image": "hopital"}}, {**ROADS, "id": "b", "layout": {"icon-image": "pin"}})
+    (tmp_path / "sobre.json").write_text(map_style(*layers))
+    read_style_files([str(tmp_path / "sobre.json")])
+    said = capsys.readouterr().err
+    assert "style sobre takes hopital, which the sprite does not hold" in said
+    assert "star" in said
+
+
+def test_the_styles_of_a_vector_layer_are_listed(layers, capsys):
+    assert list_styles("routes") == 0
+    assert capsys.readouterr().out.split() == ["standard", "Standard", "(default)"]

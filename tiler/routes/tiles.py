@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from core.asgi import answer, answer_preflight, answer_wrong_method, header
+from core.asgi import answer, answer_preflight, answer_wrong_method, base_url, header
 from core.errors import BadRequest, GeoplateformeError, LayerNotFound
 from core.http import etag_matches, status_of
 from core.layer import PublishedLayer, TiledSource
@@ -152,9 +152,9 @@ async def _tilejson(
     if not isinstance(layer.source, TiledSource):
         raise LayerNotFound(f"{layer.name} is a point cloud and has no tiles", f"see /points/{layer.name}/info")
     tms = tile_matrix_set(tms_id)
-    base_url = _base_url(scope)
-    body = msgspec.json.encode(describe(layer, tms, base_url, style_name))
-    etag = f'"{layer.version}-{tms.id}-{style_name}-{zlib.crc32(base_url.encode()):08x}"'
+    here = base_url(scope)
+    body = msgspec.json.encode(describe(layer, tms, here, style_name))
+    etag = f'"{layer.version}-{tms.id}-{style_name}-{zlib.crc32(here.encode()):08x}"'
     headers = {"etag": etag, "cache-control": "no-cache", "vary": "Host"}
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):
@@ -179,10 +179,3 @@ def _style(scope: HTTPScope) -> str:
     if b"style" not in query.lower() and b"%" not in query:
         return ""
     return next((value for name, value in parse_qsl(query.decode("latin-1")) if name.lower() == "style"), "")
-
-
-def _base_url(scope: HTTPScope) -> str:
-    """Return scheme and authority as the client wrote them, also behind a proxy that says so."""
-    scheme = header(scope, b"x-forwarded-proto") or scope["scheme"]
-    host = header(scope, b"x-forwarded-host") or header(scope, b"host") or "localhost"
-    return f"{scheme}://{host}"

@@ -1,5 +1,7 @@
 // What the engine says over HTTP: the layers, their TileJSON, their point clouds, and whether control is well.
 
+import type { StyleSpecification } from "maplibre-gl";
+
 export type Kind = "raster" | "vector" | "points";
 
 /** West, south, east, north in degrees. */
@@ -11,8 +13,10 @@ export interface StyleSummary {
   abstract: string;
   /** Colours are values, for programs that turn them back. */
   lossless: boolean;
-  /** Path of the legend. */
+  /** Path of the legend; empty for vectors. */
   legend: string;
+  /** Path of the MapLibre style; empty for rasters. */
+  href?: string;
 }
 
 export interface Layer {
@@ -25,7 +29,7 @@ export interface Layer {
   min_zoom?: number;
   max_zoom?: number;
   samples: string[];
-  /** How a raster can be shown, the default first. */
+  /** How it can be shown, the default first. */
   styles?: StyleSummary[];
 }
 
@@ -80,6 +84,11 @@ export function tileJsonPath(name: string, style = ""): string {
 /** How to ask for the tiles of a layer. */
 export function readTileJson(name: string, style = ""): Promise<TileJson> {
   return read<TileJson>(tileJsonPath(name, style));
+}
+
+/** A MapLibre style, from its path on this server. */
+export function readMapStyle(path: string): Promise<StyleSpecification> {
+  return read<StyleSpecification>(path);
 }
 
 /** Address of the description of a point cloud. */

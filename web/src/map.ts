@@ -12,13 +12,16 @@ import {
   type MapMouseEvent,
   type RasterTileSource,
   type SourceSpecification,
+  type StyleSpecification,
 } from "maplibre-gl";
 import type { Feature, Polygon } from "geojson";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 
 import { text } from "./i18n";
-import { readTileJson, type Bounds, type Layer } from "./layers";
+import { readMapStyle, readTileJson, type Bounds, type Layer } from "./layers";
+import { layersOfStyle, shareOf } from "./map_style";
 import { extentLayers, groundStyle, rasterLayers, vectorLayers, type Slot, type StyledLayer } from "./style";
+import { styleNamed } from "./styles";
 
 setWorkerUrl(workerUrl);
 
@@ -48,6 +51,8 @@ export class MapView {
   /** Names of the styles wanted, by layer; empty for the default. */
   private readonly styles = new Map<string, string>();
   private readonly starting = new Set<string>();
+  /** Whether letters and icons come from the engine already. */
+  private lettered = false;
   private restyling = 0;
 
   constructor(container: HTMLElement, private readonly events: MapEvents) {
@@ -98,8 +103,8 @@ export class MapView {
     this.starting.add(layer.name);
     this.writeStatus(false);
     try {
-      const [source, styled] = await this.sourceInStyle(layer);
-      if (this.opacities.has(layer.name)) this.add(layer.name, source, styled);
+      const made = await this.sourceInStyle(layer);
+      if (this.opacities.has(layer.name)) this.add(layer.name, made);
       this.events.failed(layer.name, null);
     } catch (error) {
       this.opacities.delete(layer.name);
@@ -113,8 +118,7 @@ export class MapView {
   /** Take a layer off the map. */
   hide(name: string): void {
     this.opacities.delete(name);
-    for (const { layer } of this.styled.get(name) ?? []) this.map.removeLayer(layer.id);
-    if (this.styled.delete(name)) this.map.removeSource(name);
+    this.remove(name);
   }
 
   /** Look at a box. */
@@ -126,7 +130,7 @@ export class MapView {
   }
 
   /** The source of a layer and its map layers, in the style that is wanted when they are there. */
-  private async sourceInStyle(layer: Layer): Promise<[SourceSpecification, StyledLayer[]]> {
+  private async sourceInStyle(layer: Layer): Promise<Drawn> {
     for (;;) {
       const style = this.styles.get(layer.name) ?? "";
       const made = await sourceOf(layer, style);
@@ -134,14 +138,22 @@ export class MapView {
     }
   }
 
-  /** Ask the tiles of a raster that is on the map in another style. */
+  /** Show a layer that is on the map in another style: other tiles of a raster, the same of a vector drawn anew. */
   private async restyle(layer: Layer, style: string): Promise<void> {
     this.restyling += 1;
     this.writeStatus(false);
     try {
-      const { tiles } = await readTileJson(layer.name, style);
-      const source = this.map.getSource<RasterTileSource>(layer.name);
-      if (this.styles.get(layer.name) === style) source?.setTiles(tiles);
+      if (layer.kind === "vector") {
+        const made = await sourceOf(layer, style);
+        if (this.styles.get(layer.name) === style && this.styled.has(layer.name)) {
+          this.remove(layer.name);
+          this.add(layer.name, made);
+        }
+      } else {
+        const { tiles } = await readTileJson(layer.name, style);
+        const source = this.map.getSource<RasterTileSource>(layer.name);
+        if (this.styles.get(layer.name) === style) source?.setTiles(tiles);
+      }
       this.events.failed(layer.name, null);
     } catch (error) {
       this.events.failed(layer.name, error instanceof Error ? error.message : String(error));
@@ -151,7 +163,17 @@ export class MapView {
     }
   }
 
-  private add(name: string, source: SourceSpecification, styled: StyledLayer[]): void {
+  private remove(name: string): void {
+    for (const { layer } of this.styled.get(name) ?? []) this.map.removeLayer(layer.id);
+    if (this.styled.delete(name)) this.map.removeSource(name);
+  }
+
+  private add(name: string, { source, styled, style }: Drawn): void {
+    if (style !== undefined && !this.lettered) {
+      if (style.glyphs !== undefined) this.map.setGlyphs(style.glyphs);
+      if (typeof style.sprite === "string") this.map.setSprite(style.sprite);
+      this.lettered = true;
+    }
     this.map.addSource(name, source);
     for (const { slot, layer } of styled) this.map.addLayer(layer, this.above(name, slot));
     this.styled.set(name, styled);
@@ -175,7 +197,7 @@ export class MapView {
     const opacity = this.opacities.get(name) ?? 1;
     for (const { layer, opacities } of this.styled.get(name) ?? []) {
       for (const [property, full] of Object.entries(opacities)) {
-        this.map.setPaintProperty(layer.id, property as "line-opacity", full * opacity);
+        this.map.setPaintProperty(layer.id, property as "line-opacity", shareOf(full, opacity) as number);
       }
     }
   }
@@ -216,18 +238,32 @@ export class MapView {
   }
 }
 
+/** What is put on the map of a layer. */
+interface Drawn {
+  source: SourceSpecification;
+  styled: StyledLayer[];
+  /** The engine's style of a vector layer, which tells where letters and icons are. */
+  style?: StyleSpecification;
+}
+
 /** The source of a layer and its map layers. */
-async function sourceOf(layer: Layer, style: string): Promise<[SourceSpecification, StyledLayer[]]> {
+async function sourceOf(layer: Layer, chosen: string): Promise<Drawn> {
   if (layer.kind === "points") {
-    return [{ type: "geojson", data: rectangle(layer.bbox) }, extentLayers(layer.name)];
+    return { source: { type: "geojson", data: rectangle(layer.bbox) }, styled: extentLayers(layer.name) };
   }
-  const json = await readTileJson(layer.name, style);
+  const href = layer.kind === "vector" ? styleNamed(layer, chosen)?.href : undefined;
+  const [json, style] = await Promise.all([
+    readTileJson(layer.name, layer.kind === "raster" ? chosen : ""),
+    href ? readMapStyle(href) : undefined,
+  ]);
   const tiles = { tiles: json.tiles, bounds: json.bounds ?? layer.bbox, ...zooms(json.minzoom, json.maxzoom) };
   if (layer.kind === "raster") {
-    return [{ type: "raster", tileSize: 256, ...tiles }, rasterLayers(layer.name)];
+    return { source: { type: "raster", tileSize: 256, ...tiles }, styled: rasterLayers(layer.name) };
   }
+  const source = { type: "vector" as const, ...tiles };
+  if (style !== undefined) return { source, styled: layersOfStyle(layer.name, style), style };
   const inside = json.vector_layers ?? [{ id: layer.name, fields: {} }];
-  return [{ type: "vector", ...tiles }, inside.flatMap((part) => vectorLayers(layer.name, part))];
+  return { source, styled: inside.flatMap((part) => vectorLayers(layer.name, part)) };
 }
 
 function zooms(minzoom: number | undefined, maxzoom: number | undefined): { minzoom?: number; maxzoom?: number } {

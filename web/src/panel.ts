@@ -1,7 +1,7 @@
 // The list of layers: on and off, opacity, zoom to, links; a search and lazy rows when there are many.
 import { element, icon, ICONS } from "./dom";
 import { formatFixed, text } from "./i18n";
-import { cloudInfoPath, tileJsonPath, titleOf, type Layer } from "./layers";
+import { cloudInfoPath, tileJsonPath, titleOf, type Layer, type StyleSummary } from "./layers";
 import { styleNamed, styleTitle, stylesToSee } from "./styles";
 
 /** Rows drawn before the reader asks for more. */
@@ -13,7 +13,7 @@ const SEARCH_FROM = 8;
 export interface PanelEvents {
   toggled(layer: Layer, shown: boolean): void;
   faded(layer: Layer, opacity: number): void;
-  /** The reader wants to see a raster in another style. */
+  /** The reader wants to see a layer in another style. */
   styled(layer: Layer, style: string): void;
   zoomed(layer: Layer): void;
   /** The reader wants to see a point cloud in 3D. */
@@ -192,13 +192,21 @@ export class Panel {
         element("option", { value: style.name, selected: style === shown, title: style.abstract }, styleTitle(style)),
       ),
     );
-    const legend = element("img", { class: "style-legend", src: shown.legend, alt: text("legendOf", { name: styleTitle(shown) }) });
     return element(
       "div",
       { class: "style" },
       element("span", { "aria-hidden": "true" }, text("style")),
       select,
-      element("div", { class: "style-legend-frame", tabindex: 0, "data-key": `legend-${layer.name}`, role: "group", "aria-label": text("legend") }, legend),
+      shown.legend ? this.legend(layer, shown) : null,
+    );
+  }
+
+  private legend(layer: Layer, shown: StyleSummary): HTMLElement {
+    const picture = element("img", { class: "style-legend", src: shown.legend, alt: text("legendOf", { name: styleTitle(shown) }) });
+    return element(
+      "div",
+      { class: "style-legend-frame", tabindex: 0, "data-key": `legend-${layer.name}`, role: "group", "aria-label": text("legend") },
+      picture,
     );
   }
 

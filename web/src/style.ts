@@ -84,8 +84,8 @@ function growing(from: number, to: number): ExpressionSpecification {
 export interface StyledLayer {
   slot: Slot;
   layer: LayerSpecification;
-  /** Paint properties that the opacity slider scales, with their value at 100 %. */
-  opacities: Record<string, number>;
+  /** Paint properties that the opacity slider scales, with their value at 100 %: a number or an expression. */
+  opacities: Record<string, unknown>;
 }
 
 /** The map layers of an image. */

@@ -1,10 +1,11 @@
-// The styles in which a raster layer can be seen: which are for people, and what they are called.
+// The styles in which a layer can be seen: which are for people, and what they are called.
 import { text, type TextKey } from "./i18n";
 import type { Layer, StyleSummary } from "./layers";
 
 /** Styles of the engine itself, by name: its title for them, and ours in the language of the page. */
 const BUILT_IN: Record<string, { title: string; key: TextKey }> = {
   default: { title: "As stored", key: "styleStored" },
+  standard: { title: "Standard", key: "styleStandard" },
   hillshade: { title: "Hillshade", key: "styleHillshade" },
   elevation: { title: "Elevation tints", key: "styleElevation" },
   slope: { title: "Slope", key: "styleSlope" },

@@ -189,14 +189,16 @@ async def test_a_legend_of_a_style_that_is_not_there_is_told(engine):
         await engine("/tiles/dem/legend.svg", query="style=sepia")
 
 
-async def test_what_is_no_raster_has_no_legend_and_no_styles(dem):
+async def test_vectors_have_map_styles_and_no_legend(dem):
     table = LayerTable()
     vector = VectorSource(href="v", geometry_column="g", crs="EPSG:2154", fields={})
     table.replace(1, [replace(dem[1], source=vector, styles=())])
     app, pool = create_tiler(table, dem[0], TilerSettings())
     wire = Wire()
     await app(scope("/tiles/dem/styles"), None, wire)
-    assert json.loads(wire.body) == {"layer": "dem", "styles": []}
+    (style,) = json.loads(wire.body)["styles"]
+    assert (style["name"], style["legend"]) == ("standard", "")
+    assert style["href"] == "/annexes/ressources/vectorTiles/styles/dem/standard.json"
     with pytest.raises(StyleNotFound, match="dem is of kind vector and has no legend"):
         await app(scope("/tiles/dem/legend.svg"), None, Wire())
     pool.close()

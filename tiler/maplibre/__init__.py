@@ -1,0 +1,1 @@
+"""How clients draw vector tiles: styles, letters and icons for MapLibre."""
