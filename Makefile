@@ -14,7 +14,7 @@ export UV_NO_PROGRESS := 1
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMPS)/venv $(STAMPS)/web ## Make .venv with the command geopf, and build the page.
+setup: $(STAMPS)/venv $(STAMPS)/web $(STAMPS)/kernels ## Make .venv with the command geopf, and build the page.
 
 $(STAMPS)/tools: requirements/tools.lock
 	@mkdir -p $(STAMPS)
@@ -26,6 +26,12 @@ $(STAMPS)/venv: $(STAMPS)/tools requirements/dev.lock pyproject.toml
 	test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	$(UV) pip sync --quiet --require-hashes --python .venv/bin/python requirements/dev.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation --python .venv/bin/python --editable .
+	@touch $@
+
+# What numba keeps of a kernel knows nothing of the kernels it calls from other modules.
+$(STAMPS)/kernels: $(wildcard kernels/*.py)
+	rm -f kernels/__pycache__/*.nbi kernels/__pycache__/*.nbc
+	@mkdir -p $(STAMPS)
 	@touch $@
 
 $(STAMPS)/web: $(STAMPS)/venv $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)

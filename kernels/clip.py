@@ -2,8 +2,9 @@
 
 Polygons are cut as Weiler and Atherton do it (SIGGRAPH 1977, Hidden surface removal using
 polygon area sorting): what enters and leaves is followed along the edge, so a polygon
-falls into as many as there are, and no bridge is left between them. Where one runs along
-the edge itself the result may overlap it: callers look for edges that meet.
+falls into as many as there are, and no bridge is left between them. What enters and
+leaves is seen on a square half a unit wider, on whose edge no vertex lies. Where a
+polygon runs along the edge itself the result may fold: callers look for edges that meet.
 """
 
 import math
@@ -14,6 +15,8 @@ from numba import njit, types
 PLACES = types.Array(types.int64, 1, "C", readonly=True)
 LIST = types.int64[::1]
 REALS = types.float64[::1]
+
+_WIDER = 0.5
 
 UNSURE = -1
 """Answer of `clip_polygon` when a polygon is not as it should be, or too odd: who asks takes another way."""
@@ -40,34 +43,36 @@ def _span(ax, ay, dx, dy, low, high):
 
 
 @njit(inline="always")
-def _crossing(ax, ay, dx, dy, share, low, high):
-    """Return where an edge crosses the square: x, y and how far along its edge, clockwise as seen on a screen."""
-    x, y = ax + share * dx, ay + share * dy
-    side = high - low
-    gap_left, gap_right, gap_top, gap_bottom = abs(x - low), abs(x - high), abs(y - low), abs(y - high)
-    nearest = min(gap_left, gap_right, gap_top, gap_bottom)
-    if nearest == gap_top:
-        x = ax + dx * ((low - ay) / dy) if dy != 0.0 else x
-        x = min(max(x, low), high)
-        return x, low, x - low
-    if nearest == gap_right:
-        y = ay + dy * ((high - ax) / dx) if dx != 0.0 else y
-        y = min(max(y, low), high)
-        return high, y, side + (y - low)
-    if nearest == gap_bottom:
-        x = ax + dx * ((high - ay) / dy) if dy != 0.0 else x
-        x = min(max(x, low), high)
-        return x, high, 2.0 * side + (high - x)
-    y = ay + dy * ((low - ax) / dx) if dx != 0.0 else y
-    y = min(max(y, low), high)
-    place = 3.0 * side + (high - y)
-    return low, y, 0.0 if place >= 4.0 * side else place
+def _on_line(ax, dx, ay, dy, line, low, high):
+    """Return the other coordinate of an edge where it meets a side of the square, as a whole one."""
+    at = ax + dx * ((line - ay) / dy) if dy != 0.0 else ax
+    return np.int64(math.floor(min(max(at, low), high) + 0.5))
 
 
 @njit(inline="always")
-def _whole(value, low, high):
-    """Return a coordinate of the square as a whole one."""
-    return np.int64(math.floor(min(max(value, low), high) + 0.5))
+def _crossing(ax, ay, dx, dy, share, low, high):
+    """Return where an edge crosses the square, and how far along the edge of the wide one, clockwise on a screen.
+
+    The share of the edge's length is that at which it crosses the wide square.
+    """
+    bottom, top = low - _WIDER, high + _WIDER
+    x, y = ax + share * dx, ay + share * dy
+    side = top - bottom
+    gap_left, gap_right, gap_top, gap_bottom = abs(x - bottom), abs(x - top), abs(y - bottom), abs(y - top)
+    nearest = min(gap_left, gap_right, gap_top, gap_bottom)
+    if nearest == gap_top:
+        wide = ax + dx * ((bottom - ay) / dy) if dy != 0.0 else x
+        return _on_line(ax, dx, ay, dy, low, low, high), np.int64(low), min(max(wide, bottom), top) - bottom
+    if nearest == gap_right:
+        wide = ay + dy * ((top - ax) / dx) if dx != 0.0 else y
+        return np.int64(high), _on_line(ay, dy, ax, dx, high, low, high), side + (min(max(wide, bottom), top) - bottom)
+    if nearest == gap_bottom:
+        wide = ax + dx * ((top - ay) / dy) if dy != 0.0 else x
+        place = 2.0 * side + (top - min(max(wide, bottom), top))
+        return _on_line(ax, dx, ay, dy, high, low, high), np.int64(high), place
+    wide = ay + dy * ((bottom - ax) / dx) if dx != 0.0 else y
+    place = 3.0 * side + (top - min(max(wide, bottom), top))
+    return np.int64(low), _on_line(ay, dy, ax, dx, low, low, high), 0.0 if place >= 4.0 * side else place
 
 
 @njit(inline="always")
@@ -100,7 +105,7 @@ def clip_line(x, y, start, stop, low, high, out_x, out_y, out_starts, parts):
             vertices. Modified.
         parts: Parts already there.
     """
-    bottom, top = float(low), float(high)
+    bottom, top = low - _WIDER, high + _WIDER
     first = out_starts[parts]
     size = first
     for i in range(start, stop - 1):
@@ -110,13 +115,13 @@ def clip_line(x, y, start, stop, low, high, out_x, out_y, out_starts, parts):
         if enter >= leave:
             continue
         if enter > 0.0:
-            at_x, at_y, _ = _crossing(ax, ay, dx, dy, enter, bottom, top)
-            size = _append(out_x, out_y, first, size, _whole(at_x, bottom, top), _whole(at_y, bottom, top))
+            at_x, at_y, _ = _crossing(ax, ay, dx, dy, enter, float(low), float(high))
+            size = _append(out_x, out_y, first, size, at_x, at_y)
         else:
             size = _append(out_x, out_y, first, size, x[i], y[i])
         if leave < 1.0:
-            at_x, at_y, _ = _crossing(ax, ay, dx, dy, leave, bottom, top)
-            size = _append(out_x, out_y, first, size, _whole(at_x, bottom, top), _whole(at_y, bottom, top))
+            at_x, at_y, _ = _crossing(ax, ay, dx, dy, leave, float(low), float(high))
+            size = _append(out_x, out_y, first, size, at_x, at_y)
             if size - first > 1:
                 parts += 1
                 out_starts[parts] = size
@@ -227,7 +232,7 @@ def clip_polygon(
         enters: Room for the vertices and 1. Modified.
         leaves: The same. Modified.
     """
-    bottom, top = float(low), float(high)
+    bottom, top = low - _WIDER, high + _WIDER
     side = top - bottom
     chains, whole = 0, 0
     chain_starts[0] = 0
@@ -257,16 +262,16 @@ def clip_polygon(
             if not here:
                 if enter >= leave:
                     continue
-                at_x, at_y, place = _crossing(ax, ay, dx, dy, enter, bottom, top)
-                chain_x[size], chain_y[size] = _whole(at_x, bottom, top), _whole(at_y, bottom, top)
+                at_x, at_y, place = _crossing(ax, ay, dx, dy, enter, float(low), float(high))
+                chain_x[size], chain_y[size] = at_x, at_y
                 size += 1
                 enters[chains] = place
                 if there:
                     chain_x[size], chain_y[size] = x[j], y[j]
                     size += 1
                     continue
-            at_x, at_y, place = _crossing(ax, ay, dx, dy, leave, bottom, top)
-            chain_x[size], chain_y[size] = _whole(at_x, bottom, top), _whole(at_y, bottom, top)
+            at_x, at_y, place = _crossing(ax, ay, dx, dy, leave, float(low), float(high))
+            chain_x[size], chain_y[size] = at_x, at_y
             size += 1
             leaves[chains] = place
             chains += 1
@@ -298,8 +303,8 @@ def clip_polygon(
                 corner = math.floor(place / side) + 1
                 while corner * side <= target:
                     turned = corner % 4
-                    corner_x = bottom if turned in (0, 3) else top
-                    corner_y = bottom if turned in (0, 1) else top
+                    corner_x = low if turned in (0, 3) else high
+                    corner_y = low if turned in (0, 1) else high
                     size = _append(out_x, out_y, out_starts[parts], size, np.int64(corner_x), np.int64(corner_y))
                     corner += 1
                 closed = following == chain
@@ -317,8 +322,8 @@ def clip_polygon(
         if covered:
             size = out_starts[parts]
             for turned in range(4):
-                out_x[size] = np.int64(bottom if turned in (0, 3) else top)
-                out_y[size] = np.int64(bottom if turned in (0, 1) else top)
+                out_x[size] = np.int64(low if turned in (0, 3) else high)
+                out_y[size] = np.int64(low if turned in (0, 1) else high)
                 size += 1
             parts += 1
             out_starts[parts] = size

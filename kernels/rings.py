@@ -38,7 +38,7 @@ def _side(ax, ay, bx, by, cx, cy):
 
 
 @njit(inline="always")
-def _meet(x, y, after, i, j):
+def edges_meet(x, y, after, i, j):
     """Tell whether two edges, whose boxes meet, share a point that is not just the vertex between them."""
     a, b, c, d = i, after[i], j, after[j]
     if b == c or d == a:  # neighbours: only a fold back onto itself matters
@@ -85,7 +85,7 @@ def is_simple(x, y, starts, rings, after):
                     and max(x[j], x[after[j]]) >= low_x
                     and min(y[j], y[after[j]]) <= high_y
                     and max(y[j], y[after[j]]) >= low_y
-                    and _meet(x, y, after, i, j)
+                    and edges_meet(x, y, after, i, j)
                 ):
                     return False
         return True
@@ -102,6 +102,6 @@ def is_simple(x, y, starts, rings, after):
             if lows[order[m]] > high_x:
                 break
             j = order[m] + first
-            if min(y[j], y[after[j]]) <= high_y and max(y[j], y[after[j]]) >= low_y and _meet(x, y, after, i, j):
+            if min(y[j], y[after[j]]) <= high_y and max(y[j], y[after[j]]) >= low_y and edges_meet(x, y, after, i, j):
                 return False
     return True

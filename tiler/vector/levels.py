@@ -5,8 +5,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from kernels.crossings import find_crossings, spread_nodes
 from kernels.drawing import LINE, POINT, POLYGON
-from kernels.rings import is_simple
 from kernels.rtree import build_tree, tree_nodes
 from kernels.shapes import size_shapes
 from kernels.simplify import coarsen, mark_kept, mark_nodes
@@ -38,6 +38,9 @@ _BLOCK = 256
 _CELL = 4
 """Side of the squares of which one point is drawn, tile units."""
 
+_ROUNDS = 6
+"""How often borders are simplified anew with vertices that came back."""
+
 _FRAME_BYTES, _VERTEX_BYTES = 14, 3
 """Of a feature beside its tags, and of each of its vertices, as estimated."""
 
@@ -64,7 +67,7 @@ def level_of(shift: int, shapes: Shapes) -> Level:
 
 
 def generalise(base: Level, grid: Grid, tag_bytes: NDArray[np.float32]) -> list[Level]:
-    """Return the levels above a layer, from fine to coarse, each made of the one before.
+    """Return the levels above a layer, from fine to coarse, each made of the one before, with what had no room there.
 
     They begin with the first scale at which a tile of the layer as it is would have too
     much in it, and end with that of the coarsest tiles.
@@ -75,12 +78,12 @@ def generalise(base: Level, grid: Grid, tag_bytes: NDArray[np.float32]) -> list[
         tag_bytes: Estimate of the bytes that the attributes of each row take in a tile.
     """
     levels: list[Level] = []
-    below = base
+    below = base.shapes
     for shift in range(grid.levels):
         if not levels and not _is_full(base, shift, tag_bytes):
             continue
-        below = level_of(shift, _coarser(below.shapes, shift, tag_bytes))
-        levels.append(below)
+        below = _coarser(below, shift)
+        levels.append(level_of(shift, _within_budget(below, shift, tag_bytes)))
     return levels
 
 
@@ -98,12 +101,12 @@ def _is_full(base: Level, shift: int, tag_bytes: NDArray[np.float32]) -> bool:
     )
 
 
-def _coarser(shapes: Shapes, shift: int, tag_bytes: NDArray[np.float32]) -> Shapes:
+def _coarser(shapes: Shapes, shift: int) -> Shapes:
     unit = float(1 << shift)
     snapped = _coarsen(shapes, np.ones(len(shapes.vertices), np.uint8), shift, unit * unit * _RING)
-    kept = _kept(snapped, TOLERANCE * unit)
-    thinned = _mend(_coarsen(snapped, kept, 0, unit * unit * _RING), snapped, unit)
-    return _within_budget(_settle_dust(thinned, unit), shift, tag_bytes)
+    kept, odd = _kept(snapped, TOLERANCE * unit)
+    thinned = _mend(_coarsen(snapped, kept, 0, unit * unit * _RING), odd, unit)
+    return _settle_dust(thinned, unit)
 
 
 def _coarsen(shapes: Shapes, kept: NDArray[np.uint8], shift: int, least_area: float) -> Shapes:
@@ -116,44 +119,38 @@ def _coarsen(shapes: Shapes, kept: NDArray[np.uint8], shift: int, least_area: fl
     return Shapes(shapes.kinds, shapes.rows, parts, ends[: part_count + 1].copy(), vertices[:size].copy())
 
 
-def _kept(shapes: Shapes, tolerance: float) -> NDArray[np.uint8]:
-    """Return which vertices stay."""
+def _kept(shapes: Shapes, tolerance: float) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return which vertices stay, and which polygons have edges that meet all the same.
+
+    Where simpler borders cross, what was left out along them comes back, for all who share it.
+    """
     keys = (shapes.vertices[:, 0].astype(np.int64) << 32) + shapes.vertices[:, 1]
+    order = np.argsort(keys, kind="stable")
     nodes, kept = np.zeros(len(keys), np.uint8), np.empty(len(keys), np.uint8)
-    mark_nodes(shapes.kinds, shapes.parts, shapes.ends, keys, np.argsort(keys, kind="stable"), nodes)
-    mark_kept(shapes.kinds, shapes.parts, shapes.ends, shapes.vertices, keys, nodes, tolerance, kept)
-    return kept
+    odd = np.empty(shapes.count, np.uint8)
+    mark_nodes(shapes.kinds, shapes.parts, shapes.ends, keys, order, nodes)
+    for _ in range(_ROUNDS):
+        mark_kept(shapes.kinds, shapes.parts, shapes.ends, shapes.vertices, keys, nodes, tolerance, kept)
+        if find_crossings(shapes.kinds, shapes.parts, shapes.ends, shapes.vertices, kept, nodes, odd) == 0:
+            break
+        spread_nodes(keys, order, nodes)
+    return kept, np.flatnonzero(odd)
 
 
-def _mend(thinned: Shapes, snapped: Shapes, unit: float) -> Shapes:
-    """Give polygons that are not valid any more the shape they had, made valid on the grid."""
-    wrong = _odd_polygons(thinned)
-    if len(wrong) == 0:
+def _mend(thinned: Shapes, odd: NDArray[np.int64], unit: float) -> Shapes:
+    """Make polygons valid on the grid whose edges meet all the same."""
+    if len(odd) == 0:
         return thinned
-    whole = unpack(take(snapped, wrong))
+    whole = unpack(take(thinned, odd))
     cells = shapely.transform(whole, lambda xy: xy / unit)
     mended = shapely.make_valid(cells, method="structure", keep_collapsed=False)
     mended = shapely.transform(shapely.set_precision(mended, 1.0), lambda xy: xy * unit * [1.0, -1.0])
     pieces, places = split_kinds(mended)
     areas = shapely.get_dimensions(pieces) == 2
     plain = Grid("", 0.0, 0.0, 1.0, 1)
-    found = pack(pieces[areas], thinned.rows[wrong][places[areas]], plain, "")
-    others = np.setdiff1d(np.arange(thinned.count), wrong)
+    found = pack(pieces[areas], thinned.rows[odd][places[areas]], plain, "")
+    others = np.setdiff1d(np.arange(thinned.count), odd)
     return join([take(thinned, others), found])
-
-
-def _odd_polygons(shapes: Shapes) -> NDArray[np.int64]:
-    """Return the polygons of which two edges meet."""
-    parts, ends = shapes.parts.astype(np.int64), shapes.ends.astype(np.int64)
-    x, y = (np.ascontiguousarray(shapes.vertices[:, axis]).astype(np.int64) for axis in (0, 1))
-    found = []
-    lengths = ends[parts[1:]] - ends[parts[:-1]]
-    after = np.empty(len(x), np.int64)
-    for number in np.flatnonzero((shapes.kinds == POLYGON) & (lengths > 3)).tolist():
-        first, last = parts[number], parts[number + 1]
-        if not is_simple(x, y, ends[first : last + 1], last - first, after):
-            found.append(number)
-    return np.array(found, np.int64)
 
 
 def _settle_dust(shapes: Shapes, unit: float) -> Shapes:

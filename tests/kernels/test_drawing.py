@@ -1,0 +1,145 @@
+"""kernels.drawing and kernels.mvt: commands and layers, read again by mapbox-vector-tile."""
+
+import mapbox_vector_tile
+import numpy as np
+import pytest
+
+from kernels.drawing import DRAWN, FULL, LINE, NOTHING, ODD, POINT, POLYGON, draw, measure
+from kernels.mvt import write_layer
+
+
+def arrays(*features):
+    """Return kinds, parts, ends, vertices and boxes of features, each a kind and its parts."""
+    kinds = np.array([kind for kind, _ in features], np.uint8)
+    parts = np.cumsum([0, *(len(parts) for _, parts in features)]).astype(np.uint32)
+    flat = [part for _, several in features for part in several]
+    ends = np.cumsum([0, *(len(part) for part in flat)]).astype(np.uint32)
+    vertices = np.array([place for part in flat for place in part], np.int32).reshape(-1, 2)
+    boxes = np.array(
+        [
+            [*np.concatenate(several).min(axis=0), *np.concatenate(several).max(axis=0)]
+            for several in ([np.array(part) for part in parts] for _, parts in features)
+        ],
+        np.int32,
+    )
+    return kinds, parts, ends, vertices, boxes
+
+
+def drawn(*features, scale=1.0, room=10_000, sound=False, low=-64, high=4160):
+    kinds, parts, ends, vertices, boxes = arrays(*features)
+    found = np.arange(len(features))
+    stops, states = np.empty(len(found), np.int64), np.empty(len(found), np.uint8)
+    data = np.zeros(room, np.uint8)
+    total, largest, most = measure(found, parts, ends)
+    assert total == len(vertices)
+    size = draw(
+        found,
+        kinds,
+        parts,
+        ends,
+        vertices,
+        boxes,
+        0.0,
+        0.0,
+        scale,
+        low,
+        high,
+        sound,
+        stops,
+        states,
+        data,
+        largest,
+        most,
+    )
+    return size, data[: max(size, 0)], stops, states, kinds
+
+
+def layer(features, codes=(), ids=None, values=((),), keys=(), **options):
+    size, data, stops, states, kinds = drawn(*features, **options)
+    assert size != FULL
+    count = len(features)
+    table = np.array(codes, np.uint32).reshape(count, len(keys))
+    ends = np.cumsum([0, *(len(value) for value in values)]).astype(np.int64)
+    messages = np.array([byte for value in values for byte in value], np.uint8)
+    names = [key.encode() for key in keys]
+    key_ends = np.cumsum([0, *(len(name) for name in names)]).astype(np.int64)
+    out = np.zeros(10_000, np.uint8)
+    written = write_layer(
+        np.flatnonzero(states == DRAWN), np.arange(count, dtype=np.uint32), kinds,
+        np.array(range(count) if ids is None else ids, np.uint64), np.concatenate([[0], stops[:-1]]), stops, data,
+        table, np.arange(len(keys)), ends, messages, key_ends, np.frombuffer(b"".join(names), np.uint8),
+        np.full(256, -1, np.int64), np.full(len(keys), -1, np.int64), np.empty(64, np.int64), out,
+    )  # fmt: skip
+    body = b"\x78\x02\x0a\x01l" + out[:written].tobytes() + b"\x28\x80\x20"
+    tile = b"\x1a" + bytes([len(body) & 127 | 128, len(body) >> 7]) + body
+    return mapbox_vector_tile.decode(tile, default_options={"y_coord_down": True})["l"]["features"]
+
+
+SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
+
+
+def test_the_example_of_the_standard_has_its_commands():
+    """Vector Tile Specification 2.1, clause 4.3.5: point, line and polygon."""
+    _, data, stops, states, _ = drawn((POINT, [[(25, 17)]]), (LINE, [[(2, 2), (2, 10), (10, 10)]]))
+    assert data[: stops[0]].tolist() == [9, 50, 34]
+    assert data[stops[0] : stops[1]].tolist() == [9, 4, 4, 18, 0, 16, 16, 0]
+    _, data, _, _, _ = drawn((POLYGON, [[(3, 6), (8, 12), (20, 34)]]))
+    assert data.tolist() == [9, 6, 12, 18, 10, 12, 24, 44, 15]
+    assert states.tolist() == [DRAWN, DRAWN]
+
+
+def test_several_polygons_of_the_standard_have_their_commands():
+    """Clause 4.3.5.6: a multipolygon, the second with a hole."""
+    first = [(0, 0), (10, 0), (10, 10), (0, 10)]
+    second = [(11, 11), (20, 11), (20, 20), (11, 20)]
+    hole = [(13, 13), (13, 17), (17, 17), (17, 13)]
+    _, data, _, _, _ = drawn((POLYGON, [first, second, hole]))
+    assert data.tolist() == [
+        9, 0, 0, 26, 20, 0, 0, 20, 19, 0, 15,
+        9, 22, 2, 26, 18, 0, 0, 18, 17, 0, 15,
+        9, 4, 13, 26, 0, 8, 8, 0, 0, 7, 15,
+    ]  # fmt: skip
+
+
+def test_a_multipoint_is_one_command():
+    _, data, _, _, _ = drawn((POINT, [[(5, 7)], [(3, 2)]]))
+    assert data.tolist() == [17, 10, 14, 3, 9]
+
+
+@pytest.mark.parametrize(
+    ("feature", "state"),
+    [
+        ((POINT, [[(5000, 0)]]), NOTHING),
+        ((LINE, [[(5000, 0), (6000, 0)]]), NOTHING),
+        ((POLYGON, [[(5000, 0), (6000, 0), (6000, 9)]]), NOTHING),
+        ((POLYGON, [[(0, 0), (10, 10), (10, 0), (0, 12)]]), ODD),
+        ((POLYGON, [[(0, 0), (0, 10), (10, 10)]]), ODD),  # turns the wrong way
+        ((POLYGON, [SQUARE]), DRAWN),
+    ],
+)
+def test_what_becomes_of_a_feature_is_told(feature, state):
+    assert drawn(feature)[3].tolist() == [state]
+
+
+def test_specks_stand_as_the_smallest_there_is():
+    found = layer([(POLYGON, [[(100, 100), (101, 100), (101, 101)]]), (LINE, [[(200, 200), (201, 201)]])], scale=0.01)
+    assert found[0]["geometry"]["coordinates"] == [[[1, 1], [2, 1], [2, 2], [1, 2], [1, 1]]]
+    assert found[1]["geometry"]["coordinates"] == [[2, 2], [3, 2]]
+
+
+def test_there_is_an_answer_when_there_is_no_room():
+    ring = [(n * 10, (n % 2) * 3000) for n in range(50)] + [(490, 4000), (0, 4000)]
+    for kind, parts in ((POINT, [[(1, 1)]]), (LINE, [[(1, 1), (900, 900)]]), (POLYGON, [ring])):
+        assert drawn((kind, parts), room=3, sound=True)[0] == FULL
+
+
+def test_tags_are_shared_and_missing_ones_left_out():
+    found = layer(
+        [(POINT, [[(1, 1)]]), (POINT, [[(2, 2)]]), (POINT, [[(3, 3)]])],
+        codes=[[1, 2], [1, 0], [0, 3]],
+        values=[(), b"\x0a\x02oh", b"\x28\x07", b"\x38\x01"],
+        keys=["nom", "n"],
+        ids=[5, 2**63 + 9, 300],
+    )
+    assert [f["properties"] for f in found] == [{"nom": "oh", "n": 7}, {"nom": "oh"}, {"n": True}]
+    assert [f["id"] for f in found] == [5, 2**63 + 9, 300]
