@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import BadRequest
+from core.layer import Bounds
 from tiler.vector.query.filter_read import Node
 from tiler.vector.query.footer import GroupStatistics
 from tiler.vector.query.spatial import Place, find_place
@@ -42,6 +43,9 @@ class Condition(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     may: Callable[[GroupStatistics], bool]
     """Whether it may hold of any feature of a row group."""
+
+    box: Bounds | None = None
+    """Box in the CRS of the layer that the box of each feature meets of which it holds; None where none is known."""
 
 
 class _Term(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -94,7 +98,10 @@ def bind(node: Node, names: Names) -> Condition:
         _count(operator, args, 2)
         test = find_place(operator, args[0], args[1], names.place)
         return Condition(
-            columns=frozenset({names.place.column}), holds=lambda rows: pa.array(test.holds(rows)), may=test.may
+            columns=frozenset({names.place.column}),
+            holds=lambda rows: pa.array(test.holds(rows)),
+            may=test.may,
+            box=test.box,
         )
     if operator == "isNull":
         return _is_null(args, names)
@@ -136,7 +143,14 @@ def _joined(operator: str, parts: list[Condition]) -> Condition:
         columns=frozenset().union(*(part.columns for part in parts)),
         holds=holds,
         may=lambda group: quantifier(part.may(group) for part in parts),
+        box=_shared([part.box for part in parts]) if operator == "and" else None,
     )
+
+
+def _shared(boxes: list[Bounds | None]) -> Bounds | None:
+    """Return the smallest of boxes that each have to be met; what they share need not be met."""
+    known = [box for box in boxes if box is not None]
+    return min(known, key=lambda box: (box[2] - box[0]) * (box[3] - box[1])) if known else None
 
 
 def _is_null(args: list[Node], names: Names) -> Condition:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from core.errors import BadRequest, BadSource, Conflict, NotFound, TooLarge
 from core.layer import VectorSource
@@ -274,22 +273,24 @@ def select(source: VectorSource, footer: Footer, query: Query) -> Selection:
     schema, crs = attributes(footer), stored_crs(source.crs)
     choose_properties(schema, [order.name for order in query.sort_by])
     conditions: list[Condition] = []
-    box = None
     if query.bbox:
         reference = parse_reference(query.bbox_crs)
         figure = place(parse_bbox(query.bbox, reference), reference, crs)
-        west, south, east, north = (float(value) for value in shapely.bounds(figure))
-        box = (west, south, east, north)
         test = compare_places("s_intersects", figure)
         conditions.append(
-            Condition(columns=frozenset({footer.geo.name}), holds=lambda rows: pa.array(test.holds(rows)), may=test.may)
+            Condition(
+                columns=frozenset({footer.geo.name}),
+                holds=lambda rows: pa.array(test.holds(rows)),
+                may=test.may,
+                box=test.box,
+            )
         )
     if query.filter:
         where = Place(column=footer.geo.name, crs=crs, reference=parse_reference(query.filter_crs))
         tree = parse_filter(query.filter, query.filter_lang)
         conditions.append(bind(tree, Names(schema=schema, place=where)))
     answer = (*choose_properties(schema, query.properties), footer.geo.name)
-    return Selection(footer=footer, condition=both(conditions), box=box, answer=answer)
+    return Selection(footer=footer, condition=both(conditions), answer=answer)
 
 
 def _digest(footer: Footer, query: Query) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 
+from core.errors import Unavailable
 from core.storage import ObjectInfo, ObjectReader
 
 _TIMEOUT_S = 60.0
@@ -52,7 +53,10 @@ class RangedFile(io.RawIOBase):
         if length == 0:
             return b""
         asked = self._store.get_range(self._info.key, self._at, length, if_match=self._info.etag)
-        data = asyncio.run_coroutine_threadsafe(asked, self._loop).result(_TIMEOUT_S)
+        try:
+            data = asyncio.run_coroutine_threadsafe(asked, self._loop).result(_TIMEOUT_S)
+        except TimeoutError:
+            raise Unavailable(f"the object store does not give {self._info.key} in {_TIMEOUT_S:g} s") from None
         self._at += len(data)
         self.bytes_read += len(data)
         return data

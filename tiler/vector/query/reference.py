@@ -19,6 +19,10 @@ _URI = re.compile(r"https?://www\.opengis\.net/def/crs/([A-Za-z]+)/[0-9.]+/([A-Z
 _URN = re.compile(r"urn:ogc:def:crs:([A-Za-z]+):[0-9.]*:([A-Za-z0-9]+)")
 _SHORT = re.compile(r"\[?([A-Za-z]+):([A-Za-z0-9]+)\]?")
 _LONGEST = 200
+_DEGREES = CRS.from_authority("OGC", "CRS84")
+_MARGIN = 1.0
+"""Degrees around the area that a projection is made for, in which it still holds."""
+
 _PIECES = 32
 """Pieces in which the longest side of a figure is cut before it is transformed, so that its edges bend."""
 
@@ -98,19 +102,14 @@ def place(figure: shapely.Geometry, reference: Reference, target: CRS) -> shapel
         figure = flip(np.array([figure], object))[0]
     if reference.crs.equals(target, ignore_axis_order=True):
         return figure
-    west, south, east, north = shapely.bounds(figure)
-    side = max(east - west, north - south)
-    if side > 0:
-        figure = shapely.segmentize(figure, side / _PIECES)
     try:
-        moved = move(np.array([figure], object), reference.crs, target)[0]
+        degrees = _bent(figure, reference.crs, _DEGREES)
+        moved = _bent(_clip(degrees, target), _DEGREES, target)
     except ProjError:
-        moved = shapely.Point(np.inf, np.inf)
-    if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise BadRequest(
             f"the figure {shapely.to_wkt(figure)[:80]} has no place in {target.name}",
             "check its coordinates, their order and their CRS",
-        )
+        ) from None
     return moved
 
 
@@ -155,6 +154,31 @@ def box_of(numbers: list[float], reference: Reference) -> shapely.Geometry:
     else:
         box = shapely.union(shapely.box(left, low, 180.0, high), shapely.box(-180.0, low, right, high))
     return flip(np.array([box], object))[0] if reference.north_first else box
+
+
+def _clip(figure: shapely.Geometry, target: CRS) -> shapely.Geometry:
+    """Return what of a figure in degrees a projection is made for: far away from there it folds."""
+    area = target.area_of_use
+    if target.is_geographic or area is None or area.west >= area.east:
+        return figure
+    window = shapely.box(area.west - _MARGIN, area.south - _MARGIN, area.east + _MARGIN, area.north + _MARGIN)
+    return figure if shapely.covers(window, figure) else shapely.intersection(shapely.make_valid(figure), window)
+
+
+def _bent(figure: shapely.Geometry, source: CRS, target: CRS) -> shapely.Geometry:
+    """Return a figure in another CRS, with places on its edges as well.
+
+    Raises:
+        ProjError: A coordinate has no place there.
+    """
+    west, south, east, north = shapely.bounds(figure)
+    side = max(east - west, north - south)
+    if side > 0 and not source.equals(target, ignore_axis_order=True):
+        figure = shapely.segmentize(figure, side / _PIECES)
+    moved = move(np.array([figure], object), source, target)[0]
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise ProjError(target.name)
+    return moved
 
 
 @lru_cache(256)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from core.errors import BadRequest, BadSource
+from core.layer import Bounds
 from tiler.vector.attributes import tile_kind
 from tiler.vector.geoparquet import COVERING
 from tiler.vector.query.condition import Condition
@@ -24,6 +25,9 @@ ROW = "__row"
 """Column with the number of each feature, which is its id."""
 
 
+_MOST_ORDERS = 8
+
+
 class Order(msgspec.Struct, frozen=True):
     """An attribute by which answers are sorted."""
 
@@ -31,13 +35,24 @@ class Order(msgspec.Struct, frozen=True):
     descending: bool = False
 
 
+def parse_orders(text: str) -> tuple[Order, ...]:
+    """Return the orders of `sortby`: names with commas between them, each with `+` or `-` before it or neither.
+
+    Raises:
+        BadRequest: A name is empty.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    orders = tuple(Order(part[1:] if part[:1] in {"+", "-"} else part, part[:1] == "-") for part in parts)
+    if not all(order.name for order in orders) or len(orders) > _MOST_ORDERS:
+        raise BadRequest(f"{text[:80]!r} is no order", f"write name,-height, {_MOST_ORDERS} attributes at most")
+    return orders
+
+
 class Selection(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A query bound to one version of a file."""
 
     footer: Footer
     condition: Condition
-    box: tuple[float, float, float, float] | None = None
-    """Box outside of which no feature is wanted, in the CRS of the layer."""
     answer: tuple[str, ...]
     """Columns that are given of each feature, in their order."""
 
@@ -64,7 +79,7 @@ def choose_properties(schema: pa.Schema, names: Sequence[str] | None) -> tuple[s
 def candidates(selection: Selection) -> list[int]:
     """Return the row groups that may hold what is wanted, by their statistics."""
     groups = range(selection.footer.metadata.num_row_groups)
-    return [group for group in groups if _may(selection, GroupStatistics(selection.footer, group))]
+    return [group for group in groups if selection.condition.may(GroupStatistics(selection.footer, group))]
 
 
 def cost(selection: Selection, groups: Sequence[int]) -> int:
@@ -170,37 +185,30 @@ def sort_rows(
     return np.asarray(table[ROW].take(places))
 
 
-def _may(selection: Selection, group: GroupStatistics) -> bool:
-    box, wanted = group.box(), selection.box
-    if box is not None and wanted is not None and not _meet(np.array([box]), wanted)[0]:
-        return False
-    return selection.condition.may(group)
-
-
 def _read_names(selection: Selection, *, checking: bool = True) -> list[str]:
     """Return the columns to read: those of the answer and, when `checking`, those that conditions look at."""
     footer, names = selection.footer, set(selection.answer)
     if checking:
         names |= selection.condition.columns
-        if selection.box is not None and footer.geo.covering:
+        if selection.condition.box is not None and footer.geo.covering:
             names.add(footer.geo.covering)
     return [name for name in footer.schema.names if name in names] or [footer.geo.covering or footer.geo.name]
 
 
 def _inside(table: pa.Table, selection: Selection) -> NDArray[np.bool_]:
     """Tell of which features the box meets the one wanted, from the covering column."""
-    covering = selection.footer.geo.covering
-    if selection.box is None or not covering:
+    covering, wanted = selection.footer.geo.covering, selection.condition.box
+    if wanted is None or not covering:
         return np.ones(table.num_rows, np.bool_)
     column = table.column(covering).combine_chunks()
-    return _meet(
-        np.column_stack([column.field(corner).to_numpy(zero_copy_only=False) for corner in COVERING]), selection.box
-    )
+    return _meet([column.field(corner).to_numpy(zero_copy_only=False) for corner in COVERING], wanted)
 
 
-def _meet(boxes: NDArray[np.float64], wanted: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+def _meet(boxes: list[NDArray[np.float64]], wanted: Bounds) -> NDArray[np.bool_]:
+    """Tell which boxes, given by their sides, meet one."""
     west, south, east, north = wanted
-    return (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+    found: NDArray[np.bool_] = (boxes[0] <= east) & (boxes[2] >= west) & (boxes[1] <= north) & (boxes[3] >= south)
+    return found
 
 
 def _mask(holds: pa.Array) -> NDArray[np.bool_]:

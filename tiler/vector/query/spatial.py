@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from core.errors import BadRequest
+from core.layer import Bounds
 from tiler.vector.query.filter_read import Node
 from tiler.vector.query.footer import GroupStatistics
 from tiler.vector.query.reference import Reference, box_of, place
@@ -46,6 +47,8 @@ class SpatialTest(msgspec.Struct, frozen=True, eq=False):
 
     holds: Callable[[Rows], NDArray[np.bool_]]
     may: Callable[[GroupStatistics], bool]
+    box: Bounds | None
+    """Box of the figure, where features have to meet it."""
 
 
 def find_place(operator: str, left: Node, right: Node, where: Place) -> SpatialTest:
@@ -78,7 +81,7 @@ def compare_places(operator: str, figure: shapely.Geometry) -> SpatialTest:
         figure: Valid.
     """
     shapely.prepare(figure)
-    test = _TESTS[operator]
+    test = _TESTS[_MIRRORED.get(operator, operator)]  # the prepared figure has to come first to be of use
     west, south, east, north = shapely.bounds(figure)
 
     def holds(rows: Rows) -> NDArray[np.bool_]:
@@ -95,14 +98,15 @@ def compare_places(operator: str, figure: shapely.Geometry) -> SpatialTest:
         box = None if operator == "s_disjoint" else group.box()
         return box is None or (box[0] <= east and box[2] >= west and box[1] <= north and box[3] >= south)
 
-    return SpatialTest(holds, may)
+    meeting = operator != "s_disjoint"
+    return SpatialTest(holds, may, (float(west), float(south), float(east), float(north)) if meeting else None)
 
 
 def _test(test: Callable[..., Any], geometries: NDArray[np.object_], figure: shapely.Geometry) -> NDArray[np.bool_]:
     try:
-        return np.asarray(test(geometries, figure), dtype=np.bool_)
+        return np.asarray(test(figure, geometries), dtype=np.bool_)
     except shapely.errors.GEOSException:  # a stored geometry that is not valid
-        return np.asarray(test(shapely.make_valid(geometries), figure), dtype=np.bool_)
+        return np.asarray(test(figure, shapely.make_valid(geometries)), dtype=np.bool_)
 
 
 def _figure(node: Node, reference: Reference) -> shapely.Geometry:

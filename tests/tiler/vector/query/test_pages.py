@@ -1,15 +1,17 @@
 """Pages of features against the features themselves."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from pyproj import Transformer
 
 from core.directory import DirectoryStore
-from core.errors import BadRequest, BadSource, Conflict, NotFound, TooLarge
+from core.errors import BadRequest, BadSource, Conflict, NotFound, TooLarge, Unavailable
 from tests.tiler.vector.query.ground import HREF, Asking, features, source_of, store_of, write
 from tiler.vector.query.pages import Bounds, Query
-from tiler.vector.query.selection import ROW, Order
+from tiler.vector.query.selection import ROW, Order, parse_orders
 
 ROWS = features(200)
 L93 = "EPSG:2154"
@@ -90,6 +92,22 @@ async def test_a_bbox_in_degrees_is_that_in_the_crs_of_the_layer():
         for query in (lon_lat, lat_lon):
             assert ids(await queries.page(source, query, limit=200)) == expected
             assert await queries.count(source, query) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("crs", "bbox"),
+    [
+        ("http://www.opengis.net/def/crs/OGC/1.3/CRS84", "-180,-90,180,90"),
+        ("EPSG:4326", "-90,-180,90,180"),
+        ("EPSG:3857", "-20037508,-20037508,20037508,20037508"),
+    ],
+)
+@pytest.mark.parametrize("layer_crs", [L93, "EPSG:32631", "EPSG:3857"])
+async def test_a_bbox_of_the_world_holds_every_feature(crs, bbox, layer_crs):
+    store, source = store_of(ROWS, crs=layer_crs)
+    with Asking(store) as queries:
+        assert await queries.count(source, Query(bbox=bbox, bbox_crs=crs)) == 200
+        assert await queries.count(source, Query(bbox="100,-20,120,-10")) == 0
 
 
 async def test_only_row_groups_that_may_match_are_read():
@@ -227,3 +245,52 @@ async def test_a_folder_of_large_row_groups_is_read_by_many_at_once(tmp_path):
         async with asyncio.timeout(60):
             counts = await asyncio.gather(*(queries.count(source_of(), Query(filter="n = 3")) for _ in range(40)))
     assert set(counts) == {expected}
+
+
+async def test_only_row_groups_whose_values_may_match_are_read():
+    rows = [{**row, "big": number} for number, row in enumerate(features(1000))]
+    store, source = store_of(rows, group_rows=100)
+    with Asking(store) as queries:
+        await queries.count(source, Query())
+        before = len(store.calls)
+        assert await queries.count(source, Query(filter="big > 1000")) == 0
+        assert [call for call, _ in store.calls[before:]] == ["head"]
+        assert await queries.count(source, Query(filter="big BETWEEN 150 AND 160")) == 11
+
+
+async def test_a_store_that_fails_while_features_are_read_is_said_to_fail():
+    store, source = store_of(ROWS)
+    with Asking(store) as queries:
+        await queries.count(source, Query())
+        inner = store.get_range
+
+        async def failing(*_, **__):
+            raise Unavailable("the store is away")
+
+        store.get_range = failing
+        with pytest.raises(Unavailable, match="the store is away"):
+            await queries.page(source, Query())
+        store.get_range = inner
+        assert (await queries.page(source, Query())).features.num_rows == 10
+
+
+async def test_a_file_without_covering_and_statistics_is_searched_whole():
+    store, source = store_of(ROWS)
+    table = pq.read_table(pa.BufferReader(store.objects[HREF]))
+    geo = table.schema.metadata[b"geo"].replace(b'"covering"', b'"other"')
+    sink = pa.BufferOutputStream()
+    bare = table.drop_columns(["bbox"]).replace_schema_metadata({b"geo": geo})
+    pq.write_table(bare, sink, row_group_size=30, write_statistics=False)
+    box = "605000,6799000,609000,6802000"
+    with Asking(store) as queries:
+        expected = ids(await queries.page(source, Query(bbox=box, bbox_crs=L93, filter="n > 0"), limit=200))
+        store.objects[HREF] = sink.getvalue().to_pybytes()
+        assert ids(await queries.page(source, Query(bbox=box, bbox_crs=L93, filter="n > 0"), limit=200)) == expected
+    assert expected
+
+
+def test_orders_are_read_with_their_signs():
+    assert parse_orders("name,-height, +n") == (Order("name"), Order("height", descending=True), Order("n"))
+    for text in ("", "-", "a,,b", ",".join("abcdefghi")):
+        with pytest.raises(BadRequest, match="is no order"):
+            parse_orders(text)
