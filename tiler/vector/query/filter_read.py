@@ -19,6 +19,8 @@ _MOST_OPENED = 256
 _NUMBERS = re.compile(r"\([-+0-9.,eE\s]*\)")
 _UNARY = re.compile(r"(?:(?:\bnot\b|[-+])\s*){8}", re.IGNORECASE)
 
+_UNFIT = re.compile(r"[\0\ud800-\udfff]")
+
 Language = Literal["cql2-text", "cql2-json"]
 Node = Any
 """A value of CQL2 JSON: an operation, a property, a literal."""
@@ -30,8 +32,11 @@ def parse_filter(text: str, language: Language) -> Node:
     Raises:
         BadRequest: It is not CQL2; the message says where.
     """
-    if len(text.encode()) > MAX_BYTES:
-        raise BadRequest(f"the filter has {len(text.encode()):,} bytes", f"say it in {MAX_BYTES:,}")
+    size = len(text.encode(errors="replace"))
+    if size > MAX_BYTES:
+        raise BadRequest(f"the filter has {size:,} bytes", f"say it in {MAX_BYTES:,}")
+    if _UNFIT.search(text):
+        raise BadRequest("the filter holds characters that are no text", "leave them out")
     tree = _read_json(text) if language == "cql2-json" else _read_text(text)
     _check_depth(tree)
     return tree
@@ -50,7 +55,7 @@ def _read_text(text: str) -> Node:
     from cql2 import ParseError, parse_text
 
     opened = _NUMBERS.sub("", text).count("(")
-    if opened > _MOST_OPENED or _UNARY.search(text) or text.count("^") > _MOST_OPENED or "\0" in text:
+    if opened > _MOST_OPENED or _UNARY.search(text) or text.count("^") > _MOST_OPENED:
         raise BadRequest(f"the filter is nested too deeply ({opened} parentheses)", "say it in a simpler way")
     try:
         return parse_text(text).to_json()

@@ -195,7 +195,7 @@ class VectorQueries:
             footer = await self._footers.get(source.href)
         except NotFound as err:
             raise BadSource(f"{source.href} is not in the store") from err
-        selection = select(source, footer, query)
+        selection = await self._reading.run(select, source, footer, query)
         return selection, RangedFile(self._store, footer.info, asyncio.get_running_loop())
 
     async def _stepwise(self, tables: Iterator[pa.Table]) -> AsyncIterator[pa.Table]:

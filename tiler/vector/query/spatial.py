@@ -122,7 +122,7 @@ def _figure(node: Node, reference: Reference) -> shapely.Geometry:
                 raise ValueError(numbers)
             return box_of(numbers, reference)
         figure = shapely.from_geojson(msgspec.json.encode(node).decode())
-    except (shapely.errors.ShapelyError, ValueError, TypeError):
+    except (shapely.errors.ShapelyError, ValueError, TypeError, OverflowError):
         raise BadRequest(f"{node!r:.80} is no geometry", "write it as WKT, as GeoJSON or as BBOX(...)") from None
     if figure is None or figure.is_empty or not shapely.is_valid(figure):
         raise BadRequest(

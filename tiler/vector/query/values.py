@@ -1,5 +1,6 @@
 """Values of features as filters compare them, and the steps that are taken on whole columns."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -103,7 +104,10 @@ def number(value: float) -> int | float:
     """Return a number as int where it is one that int64 holds: the text parser gives all as float."""
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
-    return float(value) if abs(value) >= 1 << 63 else value
+    try:
+        return float(value) if abs(value) >= 1 << 63 else value
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def compare(operator: str, left: Values, right: Values) -> Values:

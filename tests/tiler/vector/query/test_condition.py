@@ -110,6 +110,13 @@ async def test_whole_numbers_in_json_are_exact():
     assert await ask(ROWS, json.dumps(node), "cql2-json") == where(lambda row: row["big"] == (1 << 60) + 1)
 
 
+async def test_numbers_beyond_all_bounds_are_compared():
+    node = {"op": "<", "args": [{"property": "n"}, 10**400]}
+    assert await ask(ROWS, json.dumps(node), "cql2-json") == where(has("n", lambda v: True))
+    node = {"op": "<", "args": [{"property": "n"}, -(10**400)]}
+    assert await ask(ROWS, json.dumps(node), "cql2-json") == []
+
+
 FIGURE = shapely.Polygon([(601_000, 6_800_000), (604_000, 6_800_100), (604_000, 6_801_000), (602_000, 6_800_700)])
 SAME = ROWS[30]["geometry"]
 
@@ -256,6 +263,13 @@ async def test_any_filter_in_both_languages_gives_what_a_plain_evaluation_gives(
         ("cql2-text", "n = " + "-" * 16_000 + "1", "too deeply"),
         ("cql2-text", "n = 1 and", "line 1, column"),
         ("cql2-json", "[1", "not CQL2 JSON"),
+        ("cql2-text", "n = 1 \0", "no text"),
+        ("cql2-text", "name = '\ud800'", "no text"),
+        (
+            "cql2-json",
+            '{"op": "s_within", "args": [{"property": "geometry"}, {"bbox": [1, 2, 1%s, 4]}]}' % ("0" * 400),
+            "no geometry",
+        ),
         ("cql2-json", "3", "no part of a filter"),
         ("cql2-json", '{"op": "and", "args": []}', "joins nothing"),
         ("cql2-json", '{"op": "not", "args": []}', "0 arguments"),

@@ -1,5 +1,7 @@
 """Pages of features against the features themselves."""
 
+from uuid import uuid4
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +11,8 @@ from pyproj import Transformer
 
 from core.directory import DirectoryStore
 from core.errors import BadRequest, BadSource, Conflict, NotFound, TooLarge, Unavailable
+from core.s3 import S3Store
+from core.s3_settings import s3_settings
 from tests.tiler.vector.query.ground import HREF, Asking, features, source_of, store_of, write
 from tiler.vector.query.pages import Bounds, Query
 from tiler.vector.query.selection import ROW, Order, parse_orders
@@ -294,3 +298,15 @@ def test_orders_are_read_with_their_signs():
     for text in ("", "-", "a,,b", ",".join("abcdefghi")):
         with pytest.raises(BadRequest, match="is no order"):
             parse_orders(text)
+
+
+async def test_an_s3_bucket_is_read_by_ranges(swift):
+    store = S3Store(swift.bucket, f"query/{uuid4()}", s3_settings(swift.environ()))
+    memory, source = store_of(ROWS)
+    try:
+        await store.put(HREF, memory.objects[HREF])
+        with Asking(store) as queries:
+            found = ids(await queries.page(source, Query(filter="n = 3"), limit=200))
+    finally:
+        await store.close()
+    assert found == [i for i, row in enumerate(ROWS) if row["n"] == 3]
