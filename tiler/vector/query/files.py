@@ -84,20 +84,32 @@ def _write_flatgeobuf(path: Path, tables: Iterator[pa.Table], schema: pa.Schema,
             columns = [
                 tile_column(table.column(field.name).combine_chunks()).cast(field.type)
                 if pa.types.is_string(field.type)
-                else table.column(field.name).combine_chunks().cast(field.type)
+                else table.column(field.name).combine_chunks().cast(field.type, safe=False)
                 for field in flat
             ]
             geometry = pa.array(shapely.to_wkb(given_geometries(table, target)), pa.binary())
             yield pa.RecordBatch.from_arrays([table.column(ROW).combine_chunks(), *columns, geometry], schema=out)
 
-    pyogrio.write_arrow(
-        pa.RecordBatchReader.from_batches(out, rows()),
-        path,
-        driver="FlatGeobuf",
-        geometry_name=target.geometry,
-        geometry_type="Unknown",
-        crs=target.reference.crs.to_wkt(),
-    )
+    failed: list[Exception] = []
+
+    def caught() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from rows()
+        except Exception as err:
+            failed.append(err)  # GDAL says only that something did not go well
+            raise
+
+    try:
+        pyogrio.write_arrow(
+            pa.RecordBatchReader.from_batches(out, caught()),
+            path,
+            driver="FlatGeobuf",
+            geometry_name=target.geometry,
+            geometry_type="Unknown",
+            crs=target.reference.crs.to_wkt(),
+        )
+    except RuntimeError as err:
+        raise (failed[0] if failed else err) from err
 
 
 def _flat_field(field: pa.Field) -> pa.Field:

@@ -4,6 +4,8 @@ import csv as plain_csv
 import io
 import json
 import math
+from datetime import datetime
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ import pytest
 import shapely
 from pyproj import CRS, Transformer
 
+from core.errors import Unavailable
 from tests.tiler.vector.query.ground import Asking, features, store_of
 from tiler.vector.query.answer import Target, csv, geojson
 from tiler.vector.query.files import as_file
@@ -154,3 +157,55 @@ async def test_the_file_aside_is_taken_away_even_when_nobody_reads_to_the_end(fo
         assert list(tmp_path.iterdir())
         await pieces.aclose()
     assert not list(tmp_path.iterdir())
+
+
+ODD = pa.schema(
+    [
+        ("l", pa.list_(pa.int32())),
+        ("d", pa.dictionary(pa.int32(), pa.string())),
+        ("dec", pa.decimal128(10, 2)),
+        ("u8", pa.uint64()),
+        ("i1", pa.int8()),
+        ("id", pa.string()),
+        ("long", pa.large_string()),
+        ("ts", pa.timestamp("ns")),
+    ]
+)
+
+
+@pytest.mark.parametrize("form", ["geojson", "csv", "flatgeobuf", "geoparquet"])
+async def test_attributes_of_odd_types_are_in_every_form(form):
+    first = {"l": [1, 2], "d": "x", "dec": Decimal("1.50"), "u8": 1 << 63, "i1": -3, "id": "A", "long": "é"}
+    place = {"geometry": ROWS[0]["geometry"]}
+    rows = [first | {"ts": datetime(2020, 1, 1)} | place, dict.fromkeys(ODD.names) | place]  # noqa: DTZ001 - a local time
+    data = await written(form, rows, schema=ODD)
+    if form == "geojson":
+        found = [one["properties"] for one in json.loads(data)["features"]]
+    elif form == "csv":
+        found = list(plain_csv.DictReader(io.StringIO(data.decode())))
+    elif form == "flatgeobuf":
+        found = sorted(pyogrio.read_arrow(data)[1].to_pylist(), key=lambda row: row["long"] is None)
+    else:
+        found = pq.read_table(pa.BufferReader(data)).to_pylist()
+    assert [row["long"] or None for row in found] == ["é", None]
+    assert float(found[0]["dec"]) == 1.5
+    assert float(found[0]["u8"]) == float(1 << 63)
+    assert int(found[0]["i1"]) == -3
+    assert found[0]["d"] == "x"
+
+
+@pytest.mark.parametrize("form", ["geojson", "flatgeobuf", "geoparquet"])
+async def test_a_store_that_fails_in_the_middle_is_said_to_fail(form, monkeypatch):
+    async def failing(*_, **__):
+        raise Unavailable("the store is away")
+
+    store, source = store_of(ROWS)
+    target = Target(geometry="geometry", stored=stored_crs(source.crs), reference=parse_reference(CRS84))
+    with Asking(store) as queries:
+        schema, tables = await queries.stream(source, Query())
+        monkeypatch.setattr(store, "get_range", failing)
+        pieces = (
+            geojson(tables, target) if form == "geojson" else as_file(form, tables, schema, target, queries.writing)
+        )
+        with pytest.raises(Unavailable, match="the store is away"):
+            _ = [piece async for piece in pieces]
