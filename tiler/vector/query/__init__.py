@@ -1,0 +1,1 @@
+"""Questions to vector layers: features by place, number and attribute, in pages or as files."""
