@@ -38,7 +38,7 @@ class Legends:
             palette = await self._palette(source)
             return await self._pool.run(_draw, style, source, palette)
 
-        return await self._cache.get((legend_etag(layer, style), False), make)
+        return await self._cache.get((legend_etag(layer, style), ""), make)
 
 
 def _draw(style: Style, source: RasterSource, palette: bytes) -> bytes:

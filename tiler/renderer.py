@@ -1,9 +1,10 @@
 """From a layer and a tile address to encoded bytes, by the cheapest way the engine has."""
 
+import hashlib
 import time
+from functools import partial
 
 import msgspec
-from isal import igzip
 
 from core.cache import ByteCache
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
@@ -11,6 +12,7 @@ from core.layer import ArchiveSource, PublishedLayer, RasterSource, TiledSource,
 from core.style import Style
 from core.telemetry import count_plan
 from tiler.archive.engine import ArchiveEngine, Wanted
+from tiler.compression import Coding, compress
 from tiler.coverage import layer_limits
 from tiler.matrix import TileMatrix, TileMatrixSet, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.pool import RenderPool
@@ -21,6 +23,7 @@ from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.styles import StyleBook, data_style_of, style_of
 from tiler.vector import tile as vector_tile
+from tiler.vector.select import EVERYTHING, Selection, rows_that_hold
 from tiler.vector.source import VectorSources
 
 RASTER_TYPES = PICTURE_TYPES | DATA_TYPES
@@ -36,8 +39,8 @@ ENCODING = "5"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 
-TileKey = tuple[str, bool]
-"""Entity tag of a tile, and whether it is compressed: by this it is kept."""
+TileKey = tuple[str, Coding]
+"""Entity tag of a tile, and how it is compressed: by this it is kept."""
 
 
 class TileAddress(msgspec.Struct, frozen=True, gc=False):
@@ -54,11 +57,15 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
     """Pixels of the answer per pixel of the set, 2 for dense screens."""
     style: Style | None = None
     """How a raster is shown."""
+    selection: Selection = EVERYTHING
+    """What is shown of a vector layer."""
 
     @property
     def etag(self) -> str:
         """Entity tag of the identity encoding, known before any read."""
         style = self.style.name if self.style is not None else ""
+        if self.selection is not EVERYTHING:
+            style = hashlib.sha256(msgspec.json.encode(self.selection)).hexdigest()[:16]
         place = f"{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}"
         return f'"{self.layer.version}-{ENCODING}-{style}-{place}-{self.scale}.{self.extension}"'
 
@@ -162,12 +169,12 @@ class Renderer:
         self._styles = styles
         self._archives = archives
 
-    async def tile(self, wanted: TileAddress, *, gzipped: bool = False) -> EncodedTile:
+    async def tile(self, wanted: TileAddress, *, coding: Coding = "") -> EncodedTile:
         """Return one tile.
 
         Args:
             wanted: Its checked address.
-            gzipped: Compress it (vector tiles; images gain nothing).
+            coding: How to compress it (vector tiles; images gain nothing): those of archives in gzip or not at all.
 
         Raises:
             BadSource: The stored file is missing or damaged.
@@ -180,24 +187,23 @@ class Renderer:
         limits = layer_limits(wanted.layer.bbox, wanted.tms.id, wanted.matrix.id)
         if limits is None or not limits.holds(wanted.col, wanted.row):
             return self._done(b"", "outside", start, {})
-        key = (wanted.etag, gzipped)
+        key = (wanted.etag, coding)
         made: list[str] = []
         stages: Stages = {}
 
         async def make() -> bytes:
             if isinstance(wanted.layer.source, ArchiveSource):
-                data, plan = await self._stored(wanted.layer.source, wanted, stages, gzipped=gzipped)
+                data, plan = await self._stored(wanted.layer.source, wanted, stages, gzipped=coding == "gzip")
                 made.append(plan)
                 return data
-            data, plan = await self._make(wanted, stages)
+            data, plan = await self._make(wanted, stages, coding)
             made.append(plan)
-            return await self._pool.run(_gzip, data) if gzipped and data else data
+            return data
 
         data = await self._cache.get(key, make)
         return self._done(data, made[0] if made else "cache", start, stages)
 
-    async def _make(self, wanted: TileAddress, stages: Stages) -> tuple[bytes, str]:
-        bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
+    async def _make(self, wanted: TileAddress, stages: Stages, coding: Coding) -> tuple[bytes, str]:
         source = wanted.layer.source
         if isinstance(source, RasterSource):
             grid = _grid(wanted)
@@ -207,7 +213,7 @@ class Renderer:
         assert isinstance(source, VectorSource)
         crs = wanted.tms.crs
         vectors = await self._vectors.get(source, crs)
-        encoded = await self._pool.run(vector_tile.encode_tile, vectors, wanted.layer.name, bounds=bounds, crs=crs)
+        encoded = await self._pool.run(_draw, vectors, source, wanted, coding)
         return encoded, vector_tile.PLAN if vectors.grid.crs == crs else vector_tile.FOREIGN_PLAN
 
     async def _stored(
@@ -237,8 +243,19 @@ def _grid(wanted: TileAddress) -> PixelGrid:
     return PixelGrid(wanted.tms.crs, west, north, cell, cell, side, side)
 
 
-def _gzip(data: bytes) -> bytes:
-    return bytes(igzip.compress(data, 1, mtime=0))
+def _draw(vectors: vector_tile.TileSource, source: VectorSource, wanted: TileAddress, coding: Coding) -> bytes:
+    """Draw a vector tile and compress it."""
+    bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
+    selection = wanted.selection
+    data = vector_tile.encode_tile(
+        vectors,
+        wanted.layer.name,
+        bounds=bounds,
+        crs=wanted.tms.crs,
+        keys=None if selection.keys is None else frozenset(selection.keys),
+        holds=partial(rows_that_hold, selection, source.fields, vectors.values) if selection.filter else None,
+    )
+    return compress(data, coding) if data else data
 
 
 def _index(text: str) -> int:

@@ -206,7 +206,7 @@ async def _make(renderer: Renderer, address: TileAddress) -> bytes:
     pause_s = _PAUSE_S
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return (await renderer.tile(address, gzipped=address.extension == "mvt")).data
+            return (await renderer.tile(address, coding="gzip" if address.extension == "mvt" else "")).data
         except GeoplateformeError as err:
             if isinstance(err, Unavailable) and attempt < _ATTEMPTS:
                 await asyncio.sleep(pause_s)

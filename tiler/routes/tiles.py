@@ -11,9 +11,10 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from core.asgi import answer, answer_preflight, answer_wrong_method, base_url, header
 from core.errors import BadRequest, GeoplateformeError, LayerNotFound
 from core.http import etag_matches, status_of
-from core.layer import PublishedLayer, TiledSource
+from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
+from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
@@ -23,6 +24,7 @@ from tiler.routes.styles import answer_legend, answer_styles
 from tiler.routes.values import KINDS_OF_VALUES, serve_values
 from tiler.tilejson import describe
 from tiler.values import ValueReader
+from tiler.vector.select import check_selection
 
 PATHS = (
     "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|tif|bil|npy|mvt} "
@@ -104,10 +106,10 @@ async def _serve(
     negotiated = not dot and isinstance(layer.source, TiledSource)
     if negotiated:
         extension = choose_extension(layer, header(scope, b"accept"), style_name)
-    wanted = address(layer, tms, z, x, y, extension, style_name)
+    wanted = _selected(scope, address(layer, tms, z, x, y, extension, style_name))
     headers, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
     if length and "vary" not in headers and layer.open:
-        ready.remember(scope, (wanted.etag, False), headers, length, revision)
+        ready.remember(scope, (wanted.etag, ""), headers, length, revision)
     return (200 if length else 304 if length is None else 204), length or 0
 
 
@@ -116,10 +118,8 @@ async def _tile(
 ) -> tuple[dict[str, str], int | None]:
     """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
     vector = wanted.extension in VECTOR_TYPES
-    gzipped = vector and "gzip" in header(scope, b"accept-encoding")
-    etag = wanted.etag
-    if gzipped:
-        etag = f'{etag[:-1]}-gz"'
+    coding = _coding(wanted, header(scope, b"accept-encoding")) if vector else ""
+    etag = f'{wanted.etag[:-1]}{SUFFIX[coding]}"'
     headers = {"etag": etag, "cache-control": f"public, max-age={wanted.layer.max_age}"}
     depends = ", ".join(name for name in (vary, "Accept-Encoding" if vector else "") if name)
     if depends:
@@ -128,16 +128,39 @@ async def _tile(
     if asked and etag_matches(asked, etag):
         await answer(send, 304, headers)
         return headers, None
-    tile = await renderer.tile(wanted, gzipped=gzipped)
+    tile = await renderer.tile(wanted, coding=coding)
     headers["server-timing"] = _timing(tile)
     if not tile.data:
         await answer(send, 204, headers)
         return headers, 0
     headers["content-type"] = wanted.media_type
-    if gzipped:
-        headers["content-encoding"] = "gzip"
+    if coding:
+        headers["content-encoding"] = coding
     await answer(send, 200, headers, tile.data, head=scope["method"] == "HEAD")
     return headers, len(tile.data)
+
+
+def _coding(wanted: TileAddress, accept: str) -> Coding:
+    """Return how a vector tile is compressed: stored ones as they are, or not at all."""
+    if isinstance(wanted.layer.source, ArchiveSource):
+        return "gzip" if takes_gzip(accept) else ""
+    return choose_coding(accept)
+
+
+def _selected(scope: HTTPScope, wanted: TileAddress) -> TileAddress:
+    """Return the address with what the query asks of a vector layer."""
+    query = scope["query_string"]
+    if not query:
+        return wanted
+    asked = {name.lower(): value for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    if not asked.keys() & {"properties", "filter"}:
+        return wanted
+    source = wanted.layer.source
+    if not isinstance(source, VectorSource):
+        raise BadRequest(f"tiles of {wanted.layer.name} cannot be filtered", "leave out `filter` and `properties`")
+    language = asked.get("filter-lang", "cql2-text")
+    selection = check_selection(asked.get("properties"), asked.get("filter", ""), language, source.fields)
+    return msgspec.structs.replace(wanted, selection=selection)
 
 
 def _timing(tile: EncodedTile) -> str:

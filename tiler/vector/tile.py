@@ -1,5 +1,7 @@
 """One vector tile from stored shapes: found, drawn, written, bounded in features and bytes."""
 
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 import shapely
@@ -43,6 +45,10 @@ _CELLS = Grid("", 0.0, 0.0, 1.0, 1)
 """Units of a tile as a grid, where y was turned over."""
 
 
+Holds = Callable[[NDArray[np.uint32]], NDArray[np.bool_]]
+"""Tells of rows which are wanted."""
+
+
 class TileSource(msgspec.Struct, frozen=True, eq=False):
     """A layer ready to be drawn in tiles. Nothing in it is changed."""
 
@@ -76,7 +82,13 @@ class _Drawing(msgspec.Struct, frozen=True, eq=False):
 
 
 def encode_tile(
-    source: TileSource, name: str, *, bounds: Bounds, crs: str, keys: frozenset[str] | None = None
+    source: TileSource,
+    name: str,
+    *,
+    bounds: Bounds,
+    crs: str,
+    keys: frozenset[str] | None = None,
+    holds: Holds | None = None,
 ) -> bytes:
     """Encode a tile of a layer (Vector Tile Specification 2.1), empty when nothing lies in it.
 
@@ -89,8 +101,9 @@ def encode_tile(
         bounds: West, south, east, north of the tile, x then y of `crs`.
         crs: CRS of the tile.
         keys: Names of the attributes to give; None for all.
+        holds: Tells which rows are drawn; None for all.
     """
-    drawing = _draw_own(source, bounds) if crs == source.grid.crs else _draw_foreign(source, bounds, crs)
+    drawing = _draw_own(source, bounds, holds) if crs == source.grid.crs else _draw_foreign(source, bounds, crs, holds)
     if drawing is None:
         return b""
     columns = np.array([n for n, key in enumerate(source.values.keys) if keys is None or key in keys], np.int64)
@@ -117,7 +130,7 @@ def level_for(source: TileSource, unit: float) -> Level:
     return chosen
 
 
-def _draw_own(source: TileSource, bounds: Bounds) -> _Drawing | None:
+def _draw_own(source: TileSource, bounds: Bounds, holds: Holds | None) -> _Drawing | None:
     """Draw a tile whose CRS is that of the shapes."""
     place = _place(source.grid, bounds)
     level = level_for(source, place.unit)
@@ -130,6 +143,8 @@ def _draw_own(source: TileSource, bounds: Bounds) -> _Drawing | None:
         place.origin_x + side + margin,
         place.origin_y + side + margin,
     )
+    if holds is not None and len(found):
+        found = found[holds(level.shapes.rows[found])]
     if len(found) == 0:
         return None
     drawing, odd = _draw(level.shapes, level.boxes, found, place, sound=_is_sound(level, place))
@@ -142,7 +157,7 @@ def _draw_own(source: TileSource, bounds: Bounds) -> _Drawing | None:
     return drawing if drawing is not None and len(drawing.rows) else None
 
 
-def _draw_foreign(source: TileSource, bounds: Bounds, crs: str) -> _Drawing | None:
+def _draw_foreign(source: TileSource, bounds: Bounds, crs: str, holds: Holds | None) -> _Drawing | None:
     """Draw a tile of another CRS than that of the shapes."""
     grid = source.grid
     box = query_box(bounds, crs, grid.crs)
@@ -157,6 +172,8 @@ def _draw_foreign(source: TileSource, bounds: Bounds, crs: str) -> _Drawing | No
         (east - grid.origin_x) / grid.cell,
         (grid.origin_y - south) / grid.cell,
     )
+    if holds is not None and len(found):
+        found = found[holds(level.shapes.rows[found])]
     if len(found) == 0:
         return None
     origin = np.array([grid.origin_x, grid.origin_y])

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+from urllib.parse import urlencode
 
 import mapbox_vector_tile
 import msgspec
@@ -69,9 +70,9 @@ async def engine(made):
     table.replace(1, layers.values())
     app, pool = create_tiler(table, DirectoryStore(folder), TilerSettings())
 
-    async def ask(path, method="GET", **headers):
+    async def ask(path, method="GET", query="", **headers):
         wire = Wire()
-        await app(scope(path, method, **headers), None, wire)
+        await app(scope(path, method, **headers) | {"query_string": query.encode()}, None, wire)
         return wire
 
     yield ask
@@ -226,6 +227,26 @@ async def test_vector_tiles_decode_with_and_without_gzip(engine, made):
     assert gzip.decompress(packed.body) == plain.body
     features = mapbox_vector_tile.decode(plain.body)["vector"]["features"]
     assert sorted(one["properties"]["nom"] for one in features) == sorted(NAMES)
+
+
+async def test_a_vector_tile_is_filtered_by_its_address(engine, made):
+    path = path_of(made[1]["vector"], "mvt", 13)
+    whole = await engine(path)
+    some = await engine(path, query=urlencode({"properties": "nom", "filter": f"nom = '{NAMES[0]}'"}))
+    [feature] = mapbox_vector_tile.decode(some.body)["vector"]["features"]
+    assert feature["properties"] == {"nom": NAMES[0]}
+    bare = await engine(path, query="properties=")
+    assert all(one["properties"] == {} for one in mapbox_vector_tile.decode(bare.body)["vector"]["features"])
+    assert len({whole.headers["etag"], some.headers["etag"], bare.headers["etag"]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("layer", "extension", "query"),
+    [("vector", "mvt", "properties=inconnu"), ("vector", "mvt", "filter=nom%20%3D"), ("raster", "png", "filter=a=1")],
+)
+async def test_what_cannot_be_filtered_is_told(engine, made, layer, extension, query):
+    with pytest.raises(BadRequest):
+        await engine(path_of(made[1][layer], extension, 13), query=query)
 
 
 async def test_a_tile_beyond_the_layer_is_empty_and_costs_no_read(engine, made):
