@@ -85,7 +85,7 @@ def ingest_vector(spec: JobSpec, emit: Emit, store: ObjectStore | None = None) -
         columns[0],
         srs,
         Path(spec.scratch) / spec.name,
-        targets=wanted_crs(srs),
+        targets=wanted_crs(srs, bbox),
         on_step=lambda share: emit(Progress(_WRITTEN + (_BUILT - _WRITTEN) * share, "drawing levels for tiles")),
     )
     emit(Progress(_BUILT, "storing"))

@@ -11,9 +11,10 @@ import shapely
 from numpy.typing import NDArray
 
 from core.errors import BadSource
+from core.layer import Bounds
 from tiler.vector.attributes import tile_column, tile_kind
 from tiler.vector.geoparquet import parse_geo
-from tiler.vector.grid import MERCATOR, grid_of, has_own_set
+from tiler.vector.grid import LAMBERT_93, MERCATOR, grid_of, has_own_set
 from tiler.vector.levels import generalise, level_of
 from tiler.vector.quantise import split_kinds
 from tiler.vector.shapes import Shapes, join, pack
@@ -25,6 +26,9 @@ OnStep = Callable[[float], None]
 
 _MOST_VERTICES = 2**32 - 2
 
+_FRANCE = (-9.86, 41.15, 10.38, 51.56)
+"""West, south, east, north in degrees: the area of use of EPSG:2154."""
+
 
 class Built(msgspec.Struct, frozen=True):
     """The files that were made."""
@@ -34,9 +38,20 @@ class Built(msgspec.Struct, frozen=True):
     """CRS and file."""
 
 
-def wanted_crs(crs: str) -> tuple[str, ...]:
-    """Return the CRSs in which the shapes of a layer are stored: Web Mercator, and its own where it has tiles."""
-    return (MERCATOR, crs) if crs != MERCATOR and has_own_set(crs) else (MERCATOR,)
+def wanted_crs(crs: str, bbox: Bounds) -> tuple[str, ...]:
+    """Return the CRSs in which the shapes of a layer are stored.
+
+    Web Mercator; its own where there are tiles in it; Lambert-93 for what lies in metropolitan France.
+
+    Args:
+        crs: Its CRS.
+        bbox: West, south, east, north in degrees.
+    """
+    west, south, east, north = _FRANCE
+    own = [crs] if has_own_set(crs) else []
+    if west <= bbox[0] and south <= bbox[1] and bbox[2] <= east and bbox[3] <= north:
+        own.append(LAMBERT_93)
+    return tuple(dict.fromkeys((MERCATOR, *own)))
 
 
 def build_tiles(

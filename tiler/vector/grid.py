@@ -12,6 +12,7 @@ EXTENT = 4096
 """Width and height of a tile in its own units; x to the right, y down (Vector Tile Specification 2.1, clause 4.3)."""
 
 MERCATOR = "EPSG:3857"
+LAMBERT_93 = "EPSG:2154"
 
 _MERCATOR_EDGE_M = 20037508.342789244
 _FINEST_M, _COARSEST_M = 0.001, 0.01
@@ -51,9 +52,15 @@ def grid_of(crs: str) -> Grid:
                 cell, levels = cell / 2.0, levels + 1
             if cell >= _FINEST_M:
                 return Grid(crs, *origins.pop(), cell, levels)
-    if CRS.from_user_input(crs).is_geographic:
+    if is_geographic(crs):
         return Grid(crs, 0.0, 0.0, 360.0 / 2.0**32, 21)
     return Grid(crs, 0.0, 0.0, 2.0**-7, 24)
+
+
+@lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Tell whether coordinates of a CRS are degrees."""
+    return bool(CRS.from_user_input(crs).is_geographic)
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kernels.drawing import LINE, POINT, POLYGON
 from kernels.shapes import HOLE, OPEN, OUTER, bound_shapes, gather_shapes, pack_paths
-from tiler.vector.grid import MERCATOR, Grid
+from tiler.vector.grid import MERCATOR, Grid, is_geographic
 from tiler.vector.quantise import clip, split_kinds
 from tiler.vector.space import transformer
 
@@ -17,6 +17,7 @@ Geometries = NDArray[np.object_]
 
 _DEGREES = "OGC:CRS84"
 _LAST_CELL = 2.0**31 - 1.0
+_HALF_TURN = 180.0
 _MERCATOR_LATITUDE = 85.0511287798066
 
 
@@ -73,19 +74,12 @@ def pack(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs: str)
     paths, roles, part_counts = _paths(geometries)
     lengths = shapely.get_num_coordinates(paths)
     path_ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.uint32)
-    coordinates = shapely.get_coordinates(paths)
-    if crs != grid.crs:
-        coordinates = _way(crs, grid.crs)(coordinates)
-    column = (coordinates[:, 0] - grid.origin_x) / grid.cell
-    row = (grid.origin_y - coordinates[:, 1]) / grid.cell
-    with np.errstate(invalid="ignore"):
-        within = (np.abs(column) <= _LAST_CELL + 1.5) & (np.abs(row) <= _LAST_CELL + 1.5)
-    if within.all():
+    given = shapely.get_coordinates(paths)
+    coordinates = given if crs == grid.crs else _way(crs, grid.crs)(given)
+    owners = np.repeat(np.repeat(np.arange(len(geometries)), part_counts), lengths)
+    beyond = _beyond(given, coordinates, owners, crs, grid)
+    if not beyond.any():
         return _pack(paths, roles, part_counts, path_ends, coordinates, geometries, rows, grid)
-    path_feature = np.repeat(np.arange(len(geometries)), part_counts)
-    vertex_feature = np.repeat(path_feature, lengths)
-    beyond = np.zeros(len(geometries), bool)
-    beyond[vertex_feature[~within]] = True
     whole = pack(geometries[~beyond], rows[~beyond], grid, crs)
     return join([whole, _pack_cut(geometries[beyond], rows[beyond], grid, crs)])
 
@@ -217,6 +211,35 @@ def _pack(
     return Shapes(kinds, rows.astype(np.uint32), parts, ends, vertices[:size])
 
 
+def _beyond(
+    given: NDArray[np.float64], moved: NDArray[np.float64], owners: NDArray[np.int64], crs: str, grid: Grid
+) -> NDArray[np.bool_]:
+    """Tell which geometries leave the grid, or the turn of longitudes that it has.
+
+    Args:
+        given: Their coordinates, shape (v, 2).
+        moved: The same in the CRS of the grid.
+        owners: Number of the geometry of each, ascending.
+        crs: CRS of the coordinates as given.
+        grid: The grid.
+    """
+    column = (moved[:, 0] - grid.origin_x) / grid.cell
+    row = (grid.origin_y - moved[:, 1]) / grid.cell
+    with np.errstate(invalid="ignore"):
+        outside = ~((np.abs(column) <= _LAST_CELL + 1.5) & (np.abs(row) <= _LAST_CELL + 1.5))
+    turns = crs != grid.crs and is_geographic(crs)
+    if turns:
+        outside |= np.abs(given[:, 0]) > _HALF_TURN
+    beyond = np.zeros(int(owners[-1]) + 1, bool)
+    beyond[owners[outside]] = True
+    if crs != grid.crs and grid.crs == MERCATOR and not turns:  # from one edge of the world to the other: it goes round
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        width = np.maximum.reduceat(column, starts) - np.minimum.reduceat(column, starts)
+        with np.errstate(invalid="ignore"):
+            beyond[owners[starts]] |= width > _LAST_CELL
+    return beyond
+
+
 def _pack_cut(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs: str) -> Shapes:
     """Pack what of some geometries lies where the grid has cells."""
     cut = _within_turn(geometries, crs, _MERCATOR_LATITUDE if grid.crs == MERCATOR else 90.0)
@@ -233,7 +256,14 @@ def _pack_cut(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs:
 
 def _within_turn(geometries: Geometries, crs: str, top: float) -> Geometries:
     """Return geometries in degrees, between -180 and 180: what lies beyond comes back on the other side."""
-    degrees = shapely.make_valid(shapely.transform(geometries, _way(crs, _DEGREES)))
+    degrees = shapely.transform(geometries, _way(crs, _DEGREES))
+    if not is_geographic(crs):
+        west, _, east, _ = shapely.bounds(degrees).reshape(-1, 4).T
+        round_about = east - west > _HALF_TURN
+        degrees[round_about] = shapely.transform(
+            degrees[round_about], lambda xy: xy + (xy < [0.0, -np.inf]) * np.array([360.0, 0.0])
+        )
+    degrees = shapely.make_valid(degrees)
     found = np.full(len(degrees), shapely.Point(), object)
     for turn in (-360.0, 0.0, 360.0):
         cut = shapely.intersection(degrees, shapely.box(-180.0 + turn, -top, 180.0 + turn, top))
