@@ -39,6 +39,12 @@ _ALIGNED = 1e-3
 _FOUND = 32_768
 """Features that a search has room for before it is done again with more."""
 
+_LARGE = 500
+"""Vertices from which a polygon is cut roughly first."""
+
+_WINDOW = 512
+"""Units beyond the tile's edges that such a cut leaves."""
+
 _LOW, _HIGH = -BUFFER, EXTENT + BUFFER
 _CLIP = (float(_LOW), float(_LOW), float(_HIGH), float(_HIGH))
 _CELLS = Grid("", 0.0, 0.0, 1.0, 1)
@@ -153,7 +159,7 @@ def _draw_own(source: TileSource, bounds: Bounds, holds: Holds | None) -> _Drawi
         geometries = shapely.transform(
             unpack(take(level.shapes, odd)), lambda xy: (xy - [place.origin_x, place.origin_y]) * scale
         )
-        drawing = _joined(drawing, _draw_geometries(geometries, level.shapes.rows[odd], 0.0), scale)
+        drawing = _joined(drawing, _draw_geometries(_near(geometries), level.shapes.rows[odd], 0.0), scale)
     return drawing if drawing is not None and len(drawing.rows) else None
 
 
@@ -240,6 +246,14 @@ def _draw(
     sizes = np.maximum(extent[:, 2].astype(np.int64) - extent[:, 0], extent[:, 3].astype(np.int64) - extent[:, 1])
     drawing = _Drawing(shapes.rows[numbers], shapes.kinds[numbers], sizes, starts, stops, commands[:size])
     return drawing, found[states == ODD]
+
+
+def _near(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Cut very large polygons roughly, well outside the tile: to look at all of them costs more than to draw them."""
+    large = (shapely.get_num_coordinates(geometries) > _LARGE) & shapely.is_valid(geometries)
+    result = geometries.copy()
+    result[large] = shapely.clip_by_rect(geometries[large], -_WINDOW, -_WINDOW, EXTENT + _WINDOW, EXTENT + _WINDOW)
+    return result
 
 
 def _draw_geometries(geometries: NDArray[np.object_], rows: NDArray[np.uint32], tolerance: float) -> _Drawing:
