@@ -19,8 +19,6 @@ _FEATURE, _KEY, _VALUE = 0x12, 0x1A, 0x22
 _FRAME = 48
 """Bytes of a feature beside its tags and commands at most."""
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-
 
 @njit(inline="always")
 def _width(value):
@@ -87,7 +85,7 @@ def write_layer(
             code = np.int64(codes[row, column])
             if code == 0:
                 continue
-            slot = np.int64((np.uint64(code) * _MIX) >> np.uint64(32)) & mask
+            slot = (code ^ (code >> 15) ^ (code >> 7)) & mask
             while table[2 * slot] != code and table[2 * slot] >= 0:
                 slot = (slot + 1) & mask
             if table[2 * slot] < 0:

@@ -98,7 +98,7 @@ def stars(draw):
     return np.rint(np.column_stack([np.cos(angles), np.sin(angles)]) * np.array(radii)[:, None] + centre)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.composite(stars)(), st.booleans())
 def test_polygons_are_those_of_shapely(ring, with_hole):
     polygon = shapely.Polygon(ring)
@@ -137,7 +137,7 @@ def test_a_line_outside_gives_nothing(line):
     assert cut_line(line) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(st.tuples(st.integers(-80, 180), st.integers(-80, 180)), min_size=2, max_size=9))
 def test_lines_are_those_of_shapely(points):
     assume(all(a != b for a, b in pairwise(points)))

@@ -69,7 +69,7 @@ def areas(draw):
 lines = st.lists(place, min_size=2, max_size=10, unique=True).map(shapely.LineString)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.lists(areas(), min_size=1, max_size=4))
 def test_areas_are_valid_oriented_and_those_of_shapely(polygons):
     found = decoded(made([on_the_ground(one) for one in polygons], "EPSG:3857"))
@@ -86,12 +86,14 @@ def test_areas_are_valid_oriented_and_those_of_shapely(polygons):
         difference = got.symmetric_difference(expected)
         assert difference.area <= 1.0 * (expected.length + got.length + 8)
         # no place lies further than a unit and its rounding from the other, but for squares that stand for specks
-        assert got.difference(expected.buffer(1.5 if expected.area > 4 else 2.5)).is_empty
+        # (at the edge of what is drawn, an edge that leaves at a small angle may leave elsewhere)
+        inner = got.intersection(DRAWN.buffer(-1.5))
+        assert inner.difference(expected.buffer(1.5 if expected.area > 4 else 2.5)).is_empty
         if expected.area > 4:
-            assert expected.buffer(-1.5).difference(got.buffer(0.01)).is_empty
+            assert expected.buffer(-1.5).intersection(DRAWN.buffer(-3)).difference(got.buffer(0.01)).is_empty
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.lists(lines, min_size=1, max_size=4))
 def test_lines_are_those_of_shapely(several):
     found = decoded(made([on_the_ground(one) for one in several], "EPSG:3857"))
@@ -107,7 +109,7 @@ def test_lines_are_those_of_shapely(several):
         assert inner.difference(got.buffer(1.5)).length < 2.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(place, min_size=1, max_size=20))
 @example([(0.0, 0.0), (4096.0, 4096.0), (-64.0, 4160.0), (-64.6, 10.0), (4160.6, 10.0)])
 def test_points_are_in_their_tile_and_its_buffer(places):
@@ -121,7 +123,7 @@ def test_points_are_in_their_tile_and_its_buffer(places):
             assert found[number].distance(shapely.Point(x, y)) < 0.75
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(areas(), min_size=1, max_size=5))
 def test_neighbouring_tiles_draw_the_same_across_their_border(polygons):
     source = made([on_the_ground(one) for one in polygons], "EPSG:3857")
@@ -154,7 +156,7 @@ def test_a_tiling_loses_and_doubles_no_point(zoom):
     assert sorted(seen) == list(range(400))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.one_of(areas(), lines), min_size=1, max_size=3), st.sampled_from(["2154_10cm", "LAMB93"]))
 def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms_id):
     """The same tile from shapes stored in its CRS, and from those stored in Web Mercator."""
