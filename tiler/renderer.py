@@ -1,13 +1,15 @@
 """From a layer and a tile address to encoded bytes, by the cheapest way the engine has."""
 
+import asyncio
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
 
 from core.cache import ByteCache
-from core.errors import BadRequest, LayerNotFound, NotAcceptable
+from core.errors import BadRequest, LayerNotFound, NotAcceptable, TileNotFound
 from core.layer import ArchiveSource, PublishedLayer, RasterSource, TiledSource, VectorSource
 from core.style import Style
 from core.telemetry import count_plan
@@ -39,6 +41,9 @@ ENCODING = "5"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 
+COMPOSITE = "composite"
+"""Name of the plan that joins the tiles of several layers."""
+
 TileKey = tuple[str, Coding]
 """Entity tag of a tile, and how it is compressed: by this it is kept."""
 
@@ -68,6 +73,11 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
             style = hashlib.sha256(msgspec.json.encode(self.selection)).hexdigest()[:16]
         place = f"{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}"
         return f'"{self.layer.version}-{ENCODING}-{style}-{place}-{self.scale}.{self.extension}"'
+
+    @property
+    def max_age(self) -> int:
+        """How long a client may keep the tile, seconds."""
+        return self.layer.max_age
 
 
 class EncodedTile(msgspec.Struct, frozen=True, gc=False):
@@ -202,6 +212,51 @@ class Renderer:
 
         data = await self._cache.get(key, make)
         return self._done(data, made[0] if made else "cache", start, stages)
+
+    async def joined(
+        self,
+        etag: str,
+        wanted: Sequence[TileAddress],
+        join: Callable[[Sequence[bytes]], bytes],
+        *,
+        coding: Coding = "",
+    ) -> EncodedTile:
+        """Return several vector tiles as one, each of them and the whole kept in memory.
+
+        Args:
+            etag: Entity tag of the whole, not compressed.
+            wanted: The checked addresses.
+            join: Makes one of them, in their order; empty tiles are of layers with nothing there.
+            coding: How to compress it.
+
+        Raises:
+            BadSource: A stored file is missing or damaged.
+            TileMatrixSetNotFound: One is of an archive of vector tiles, and the set not Web Mercator.
+            TileNotFound: All are of archives of vector tiles without this level.
+            Unavailable: Too many tiles are being made, or the store does not answer.
+        """
+        start = time.perf_counter()
+        made: list[str] = []
+
+        async def make() -> bytes:
+            made.append(COMPOSITE)
+            tiles = await asyncio.gather(*(self._unless_beyond(one) for one in wanted))
+            missing = [one for one in tiles if isinstance(one, TileNotFound)]
+            if len(missing) == len(tiles):
+                raise missing[0]
+            data = [b"" if isinstance(one, TileNotFound) else one for one in tiles]
+            whole = await self._pool.run(join, data)
+            return await self._pool.run(compress, whole, coding) if whole else whole
+
+        data = await self._cache.get((etag, coding), make)
+        return self._done(data, made[0] if made else "cache", start, {})
+
+    async def _unless_beyond(self, wanted: TileAddress) -> bytes | TileNotFound:
+        """Return a tile, or what an archive says that has not its level."""
+        try:
+            return (await self.tile(wanted)).data
+        except TileNotFound as err:
+            return err
 
     async def _make(self, wanted: TileAddress, stages: Stages, coding: Coding) -> tuple[bytes, str]:
         source = wanted.layer.source

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.xdist_group("platform")
 PICTURES = {
     (z, x, y): picture(photo(4 * x + y), "webp") for z in range(3) for x in range(1 << z) for y in range(1 << z)
 }
-VECTORS = {(0, 0, 0): gzip.compress(b"\x1a\x03abc" * 9, mtime=0), (1, 1, 0): gzip.compress(b"\x1a\x03xyz", mtime=0)}
+NAMED = b"\x1a\x06\x78\x02\x0a\x02"
+"""How a vector tile begins that has one layer, of version 2, whose name takes two bytes."""
+VECTORS = {(0, 0, 0): gzip.compress(NAMED + b"ab", mtime=0), (1, 1, 0): gzip.compress(NAMED + b"xy", mtime=0)}
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,13 @@ from tiler.archive.header import (
 )
 from tiler.archive.tile_id import tile_place
 from tiler.ingest.archive_box import Extents, center_of
+from tiler.ingest.archive_mvt import MvtLook, look_at_mvt, tell_mvt
 
 _LOOKED_AT, _LOOKED_AT_LEAF = 4096, 64
 """Tiles looked at in an archive of one directory, and of each leaf directory of a larger one."""
+
+_CHECKED = 64
+"""Vector tiles of a directory that are read as a whole and checked, while there is time for it."""
 
 _START = 4096
 """Bytes of a tile that tell format and size of most pictures."""
@@ -82,6 +86,7 @@ class _Look(msgspec.Struct):
     wrong: list[str]
     wrong_count: int = 0
     looked: int = 0
+    vectors: MvtLook = msgspec.field(default_factory=MvtLook)
 
 
 def look_into(path: Path, name: str, emit: Emit) -> Seen:
@@ -115,6 +120,8 @@ def _look(file: BufferedReader, size: int, name: str, emit: Emit) -> Seen:
         if int(ends.max()) > header.data_length:
             raise BadSource(f"tile {_name(entries, int(np.argmax(ends)))} lies outside the archive")
         extents.add(entries.ids, entries.runs)
+        large = int(np.argmax(lengths))
+        look.vectors.count_large(lengths, entries.runs, _name(entries, large))
         tiles += int(entries.runs.sum())
         middle = int(entries.ids[len(entries.ids) // 2])
         _look_at_tiles(file, header, entries, _LOOKED_AT_LEAF if header.leaf_length else _LOOKED_AT, look)
@@ -122,6 +129,8 @@ def _look(file: BufferedReader, size: int, name: str, emit: Emit) -> Seen:
         raise BadSource("it holds no tile", "check what made it")
     _tell_wrong(look, name, emit)
     tile_type = _tile_type(header, look, name, emit)
+    if tile_type == "mvt":
+        tell_mvt(look.vectors, name, emit)
     low, high = extents.levels()[0], extents.levels()[-1]
     if (low, high) != (header.min_zoom, header.max_zoom):
         emit(Notice(f"{name} claims levels {header.min_zoom} to {header.max_zoom}, and has {low} to {high}"))
@@ -187,7 +196,8 @@ def _walk(file: BufferedReader, header: Header) -> Iterator[Directory]:
 
 def _look_at_tiles(file: BufferedReader, header: Header, entries: Directory, most: int, look: _Look) -> None:
     chosen = np.unique(np.linspace(0, len(entries.ids) - 1, min(most, len(entries.ids))).round().astype(np.int64))
-    for index in chosen.tolist():
+    stride = -(-len(chosen) // _CHECKED)
+    for number, index in enumerate(chosen.tolist()):
         length, run = int(entries.lengths[index]), int(entries.runs[index])
         file.seek(header.data_offset + int(entries.offsets[index]))
         data = file.read(min(length, _START))
@@ -197,6 +207,9 @@ def _look_at_tiles(file: BufferedReader, header: Header, entries: Directory, mos
             found = picture_type(data)
         if found is None and header.tile_type in {_UNKNOWN, 1} and (looks_like_mvt(data) or not data):
             found = "mvt"
+            if number % stride == 0 and look.vectors.has_room(max(length, len(data))):
+                data += file.read(max(length - len(data), 0))
+                found = "mvt" if look_at_mvt(data, _name(entries, index), look.vectors) else None
         look.looked += run
         if found is None:
             look.wrong_count += run

@@ -23,6 +23,7 @@ from kernels.hilbert import hilbert_keys
 from tiler.ingest.vector_input import VectorInput, look_at
 from tiler.ingest.vector_read import GEOMETRY, Survey, read_layer, unite_fields
 from tiler.ingest.vector_spill import Spill
+from tiler.ingest.vector_stray import find_strays
 from tiler.ingest.vector_zoom import suggest_zooms
 from tiler.vector.attributes import tile_fields
 from tiler.vector.build import build_tiles, wanted_crs
@@ -140,8 +141,28 @@ def _tell(inputs: tuple[VectorInput, ...], spec: JobSpec, survey: Survey, warned
         (survey.texts, "values were not UTF-8 and are read as Windows-1252"),
     )
     said += [f"{number:,} {what}" for number, what in counted if number]
+    if survey.tangled:
+        said.append(
+            f"{len(survey.tangled):,} areas cross themselves too often to be mended and are left out, "
+            f"first feature {survey.tangled[0] + 1:,} of those read"
+        )
+    said += _tell_strays(survey)
     for message in (*said, *sorted(warned)[:5]):
         emit(Notice(" ".join(message.split())))
+
+
+def _tell_strays(survey: Survey) -> list[str]:
+    if not any(len(bounds) for bounds in survey.bounds):
+        return []
+    strays = find_strays(np.concatenate(survey.bounds))
+    if strays is None:
+        return []
+    first = int(np.concatenate(survey.rows)[strays.first]) + 1
+    message = (
+        f"{strays.count:,} features lie at the origin (0, 0), far from all others, and widen the box of the layer, "
+        f"first feature {first:,} of those read: correct or leave them out"
+    )
+    return [message]
 
 
 def _share_read(inputs: tuple[VectorInput, ...], number: int, read: int) -> float:

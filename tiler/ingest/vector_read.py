@@ -13,9 +13,9 @@ from pyproj import Transformer
 from core.errors import InputRefused
 from tiler.ingest.encodings import mend_text
 from tiler.ingest.vector_input import VectorInput, read_batches
+from tiler.ingest.vector_mend import mend
 from tiler.ingest.vector_spill import Spill
 from tiler.vector.attributes import tile_column
-from tiler.vector.quantise import make_valid
 
 BATCH_ROWS = 16_384
 """Features in memory at a time while reading."""
@@ -40,8 +40,8 @@ _TYPES = np.array(
 )
 """Names of simple features by shapely's type number."""
 
-_ROW_BYTES = 160
-"""Memory of a feature's box, length and place while the layer is sorted."""
+_ROW_BYTES = 168
+"""Memory of a feature's box, length, number and place while the layer is sorted."""
 
 
 class Survey(msgspec.Struct):
@@ -51,6 +51,8 @@ class Survey(msgspec.Struct):
     """West, south, east, north of each feature, arrays of shape (n, 4)."""
     lengths: list[NDArray[np.int64]] = []
     """Bytes of each feature's WKB, arrays of shape (n,)."""
+    rows: list[NDArray[np.int64]] = []
+    """Number of each feature among all that were read, from 0, arrays of shape (n,)."""
     types: set[str] = set()
     """Types of GeoParquet present: `Point`, `MultiPolygon Z` ..."""
     z_range: tuple[float, float] = (np.inf, -np.inf)
@@ -59,6 +61,10 @@ class Survey(msgspec.Struct):
     """Features without a usable geometry."""
     mended: int = 0
     """Areas that were not valid."""
+    tangled: list[int] = []
+    """Numbers of the areas that cross themselves too often to be mended."""
+    read: int = 0
+    """Features read."""
     flattened: int = 0
     """Geometries that lost their measures."""
     texts: int = 0
@@ -122,14 +128,21 @@ def _take(
         geometries = shapely.transform(geometries, lambda c: _move(c, way), include_z=None)
     usable = np.isfinite(shapely.bounds(geometries).reshape(-1, 4)).all(axis=1)
     survey.dropped += int((~usable).sum())
-    geometries = geometries[usable]
+    rows = np.flatnonzero(usable)
+    geometries = geometries[rows]
     areas = (shapely.get_dimensions(geometries) == _AREA) & (shapely.get_type_id(geometries) != _COLLECTION)
-    geometries[areas], mended = make_valid(geometries[areas])
+    geometries[areas], mended, tangled = mend(geometries[areas])
     survey.mended += mended
+    if tangled:
+        there = ~shapely.is_missing(geometries)
+        survey.tangled += (rows[~there] + survey.read).tolist()
+        rows, geometries = rows[there], geometries[there]
+    survey.rows.append(rows + survey.read)
+    survey.read += batch.num_rows
     _look(geometries, survey)
     wkb = pa.array(shapely.to_wkb(geometries, output_dimension=3, flavor="iso"), pa.binary())
     survey.lengths.append(pc.binary_length(wkb).to_numpy().astype(np.int64))
-    kept = batch.filter(pa.array(usable))
+    kept = batch.take(pa.array(rows))
     columns = [_column(kept, field, survey) for field in attributes]
     spill.write(pa.RecordBatch.from_arrays([*columns, wkb], schema=attributes.append(GEOMETRY)))
 

@@ -15,6 +15,14 @@ from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
+from tiler.composite import (
+    SEPARATOR,
+    CompositeAddress,
+    composite_address,
+    composite_tile,
+    describe_composite,
+    find_layers,
+)
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
@@ -29,6 +37,10 @@ from tiler.vector.select import check_selection
 PATHS = (
     "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|tif|bil|npy|mvt} "
     "or /tiles/{layer}/{tms}/tilejson.json"
+)
+
+COMPOSITE_PATHS = (
+    "use /tiles/{layer},{layer}/{tile matrix set}/{z}/{x}/{y}.mvt or /tiles/{layer},{layer}/{tms}/tilejson.json"
 )
 
 _log = logging.getLogger(__name__)
@@ -88,6 +100,8 @@ async def _serve(
         await answer_wrong_method(send, method)
         return 405, 0
     segments = _segments(scope)
+    if SEPARATOR in segments[0]:
+        return await _serve_composite(scope, send, segments, find_layers(segments[0], layers), renderer)
     revision = layers.revision
     layer = layers.get(segments[0])
     if len(segments) == 2 and segments[1] in KINDS_OF_VALUES:
@@ -113,14 +127,33 @@ async def _serve(
     return (200 if length else 304 if length is None else 204), length or 0
 
 
+async def _serve_composite(
+    scope: HTTPScope, send: Send, segments: list[str], layers: tuple[PublishedLayer, ...], renderer: Renderer
+) -> tuple[int, int]:
+    """Answer a request for several layers at once."""
+    if len(segments) == 3 and segments[2] == "tilejson.json":
+        tms = tile_matrix_set(segments[1])
+        first = composite_address(layers, tms.id, tms.matrices[0].id, "0", "0", "")
+        here = base_url(scope)
+        body = msgspec.json.encode(describe_composite(layers, tms, here))
+        return await _send_tilejson(scope, send, body, f'{first.etag[:-1]}-{zlib.crc32(here.encode()):08x}"')
+    if len(segments) != 5:
+        raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile of several layers", COMPOSITE_PATHS)
+    _, tms_id, z, x, file = segments
+    y, _, extension = file.partition(".")
+    wanted = composite_address(layers, tms_id, z, x, y, extension)
+    _, length = await _tile(scope, send, wanted, renderer, vary="")
+    return (200 if length else 304 if length is None else 204), length or 0
+
+
 async def _tile(
-    scope: HTTPScope, send: Send, wanted: TileAddress, renderer: Renderer, *, vary: str
+    scope: HTTPScope, send: Send, wanted: TileAddress | CompositeAddress, renderer: Renderer, *, vary: str
 ) -> tuple[dict[str, str], int | None]:
     """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
     vector = wanted.extension in VECTOR_TYPES
     coding = _coding(wanted, header(scope, b"accept-encoding")) if vector else ""
     etag = f'{wanted.etag[:-1]}{SUFFIX[coding]}"'
-    headers = {"etag": etag, "cache-control": f"public, max-age={wanted.layer.max_age}"}
+    headers = {"etag": etag, "cache-control": f"public, max-age={wanted.max_age}"}
     depends = ", ".join(name for name in (vary, "Accept-Encoding" if vector else "") if name)
     if depends:
         headers["vary"] = depends
@@ -128,7 +161,10 @@ async def _tile(
     if asked and etag_matches(asked, etag):
         await answer(send, 304, headers)
         return headers, None
-    tile = await renderer.tile(wanted, coding=coding)
+    if isinstance(wanted, TileAddress):
+        tile = await renderer.tile(wanted, coding=coding)
+    else:
+        tile = await composite_tile(renderer, wanted, coding=coding)
     headers["server-timing"] = _timing(tile)
     if not tile.data:
         await answer(send, 204, headers)
@@ -140,9 +176,9 @@ async def _tile(
     return headers, len(tile.data)
 
 
-def _coding(wanted: TileAddress, accept: str) -> Coding:
+def _coding(wanted: TileAddress | CompositeAddress, accept: str) -> Coding:
     """Return how a vector tile is compressed: stored ones as they are, or not at all."""
-    if isinstance(wanted.layer.source, ArchiveSource):
+    if isinstance(wanted, TileAddress) and isinstance(wanted.layer.source, ArchiveSource):
         return "gzip" if takes_gzip(accept) else ""
     return choose_coding(accept)
 
@@ -178,6 +214,10 @@ async def _tilejson(
     here = base_url(scope)
     body = msgspec.json.encode(describe(layer, tms, here, style_name))
     etag = f'"{layer.version}-{tms.id}-{style_name}-{zlib.crc32(here.encode()):08x}"'
+    return await _send_tilejson(scope, send, body, etag)
+
+
+async def _send_tilejson(scope: HTTPScope, send: Send, body: bytes, etag: str) -> tuple[int, int]:
     headers = {"etag": etag, "cache-control": "no-cache", "vary": "Host"}
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):

@@ -286,3 +286,21 @@ def test_a_zip_of_a_shapefile_is_read_with_its_accents(tmp_path, ingest):
             archive.write(tmp_path / f"communes.{part}", f"dossier/communes.{part}")
     _, file, _, _ = ingest(str(tmp_path / "c.zip"))
     assert pq.read_table(file)["nom"].to_pylist() == ["Évry"]
+
+
+def test_features_at_the_origin_far_from_all_others_are_told_with_their_row(tmp_path, ingest):
+    points = [*scattered(20), None, shapely.Point(0, 0), shapely.Point(0, 0)]
+    result, file, events, _ = ingest(write(tmp_path / "a.gpkg", points, n=np.arange(23)))
+    assert "2 features lie at the origin (0, 0), far from all others" in notices(events)
+    assert "first feature 22 of those read" in notices(events)
+    assert result.source.features == len(stored(file)) == 22
+    _, _, events, _ = ingest(write(tmp_path / "b.gpkg", scattered(20)))
+    assert "origin" not in notices(events)
+
+
+def test_an_area_that_crosses_itself_without_end_is_left_out_and_told(tmp_path, ingest):
+    corners = np.random.default_rng(1).uniform(-20_000, 20_000, (1000, 2))
+    areas = [shapely.buffer(scattered(1)[0], 50), shapely.Polygon(PARIS + corners)]
+    result, _, events, _ = ingest(write(tmp_path / "a.gpkg", areas, n=[1, 2]))
+    assert result.source.features == 1
+    assert "1 areas cross themselves too often to be mended and are left out, first feature 2" in notices(events)
