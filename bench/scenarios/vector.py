@@ -45,7 +45,7 @@ def races() -> tuple[Race, ...]:
     """Return the rows that are races."""
     full = list(full_tiles())
     random.Random(7).shuffle(full)
-    thin = tuple(one for one in tiles_with_buildings(BUILDINGS, "13"))
+    thin = tiles_with_buildings(BUILDINGS, "13")
     return (
         Race(
             id="mvt-1000",
@@ -59,6 +59,7 @@ def races() -> tuple[Race, ...]:
             encoding="gzip",
             peers=("postgis", "tipg", "martin", "mapbox_vector_tile"),
             keeps="nothing",
+            connections=_BUSY,
             rounds=10,
         ),
         _passthrough("pmtiles", "PMTiles", PMTILES),
