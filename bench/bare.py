@@ -1,7 +1,7 @@
 """The least an ASGI program can do: answer bytes it holds, without a route, a header or a thought more than it needs.
 
-Tiles are made by the raster engine the first time they are asked for, so that the bytes
-are ours; the warm-up of a race asks for all of them.
+Tiles are made by the raster engine, or read from an archive, the first time they are asked
+for, so that the bytes are ours; the warm-up of a race asks for all of them.
 """
 
 import os
@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from bench.asgi import answer, live
+from bench.stored_tiles import stored_tile
 from core.directory import DirectoryStore
 from core.layer import RasterSource
 from core.style import Style
@@ -39,27 +41,20 @@ class BareApp:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._live(receive, send)
+            await live(receive, send)
             return
         path = scope["path"]
         body = self._kept.get(path)
         if body is None:
             body = self._kept[path] = b"ok" if path == "/ready" else await self.make(path)
-        length = str(len(body)).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _live(self, receive: Any, send: Any) -> None:
-        while True:
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
+        await answer(send, body, gzipped=path.endswith(".mvt"))
 
     async def make(self, path: str) -> bytes:
         """Make the tile of a path."""
         _, name, tms_id, z, x, file = path.split("/")
         y, _, extension = file.partition(".")
+        if extension == "mvt":
+            return await stored_tile(self._paths[name], int(z), int(x), int(y))
         tms = tile_matrix_set(tms_id)
         matrix = tms.by_id[z]
         west, _, _, north = tile_bounds(matrix, int(x), int(y))

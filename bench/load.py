@@ -24,6 +24,9 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     """Requests under way at a time."""
 
+    encoding: str = ""
+    """Content coding that is asked for, empty for none; bodies are counted as they come."""
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came back."""
@@ -53,9 +56,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Connection:
     """One HTTP/1.1 connection, opened when needed and again after the server closed it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, encoding: str = "") -> None:
         self._host = host
         self._port = port
+        self._fields = f"Accept: */*\r\nAccept-Encoding: {encoding}\r\n" if encoding else "Accept: */*\r\n"
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, target: str) -> tuple[int, bytes]:
@@ -68,7 +72,7 @@ class Connection:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept: */*\r\n\r\n".encode())
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n{self._fields}\r\n".encode())
         try:
             status, headers = _parse_head(await reader.readuntil(b"\r\n\r\n"))
             body = await _read_body(reader, status, headers)
@@ -95,7 +99,7 @@ async def send(load: Load) -> Outcome:
     failures: list[str] = []
     began = time.perf_counter()
     received = await asyncio.gather(
-        *(_worker(pending, latencies_ms, failures) for _ in range(min(load.connections, len(load.urls))))
+        *(_worker(pending, load.encoding, latencies_ms, failures) for _ in range(min(load.connections, len(load.urls))))
     )
     return summarise(latencies_ms, failures, received=sum(received), wall_s=time.perf_counter() - began)
 
@@ -119,13 +123,13 @@ def _percentile(ordered: list[float], percent: int) -> float:
     return ordered[max(rank, 1) - 1]
 
 
-async def _worker(pending: Iterator[str], latencies_ms: list[float], failures: list[str]) -> int:
+async def _worker(pending: Iterator[str], encoding: str, latencies_ms: list[float], failures: list[str]) -> int:
     connection: Connection | None = None
     received = 0
     for url in pending:
         parts = urlsplit(url)
         if connection is None:
-            connection = Connection(parts.hostname or "", parts.port or 80)
+            connection = Connection(parts.hostname or "", parts.port or 80, encoding)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(_REQUEST_TIMEOUT_S):

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from bench.compare import mean_difference
+from bench.compare_tiles import feature_difference
 from bench.load import Load, Outcome
 from bench.peer import OURS, Peer, Say
 from bench.report import Row, Run
 from bench.s3 import OBJECTS, SOURCES, count_gets, s3_environment, start_s3
-from bench.scenario import Figure, Kept, Race, Trial
+from bench.scenario import Figure, Kept, Race, Shows, Trial
 from bench.server import Server, end
 from bench.usage import read_usage
 from core.errors import BadSource, Unavailable
@@ -110,7 +111,11 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
     if any(run.gets is not None and run.gets != run.requests for run in runs if run.side == ours):
         value, note = None, f"refused, not one GET a tile: {note}"
     best = max(median, key=lambda name: median[name], default=None)
-    ratio = value / median[best] if value is not None and best is not None else None
+    ratios = {name: value / theirs for name, theirs in median.items()} if value is not None else {}
+    ratio = ratios.get(best) if best is not None else None
+    if len(ratios) > 1 or (ratios and absent):
+        beside = [f"{of:.1f}x {name}" for name, of in sorted(ratios.items(), key=lambda one: one[1])]
+        note = "; ".join([*([note] if note else []), ", ".join(beside), *(f"{n}: {why}" for n, why in absent.items())])
     return Row(
         id=race.id,
         what=race.what,
@@ -120,7 +125,7 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
         peer_value=None if best is None else median[best],
         ratio=ratio,
         target=str(race.target),
-        holds=race.target.holds(value, ratio),
+        holds=race.target.holds(value, ratio, ratios),
         note=note,
     )
 
@@ -173,10 +178,11 @@ def time_load(server: Server, load: Load, *, race: str, side: str) -> Run:
 def _run_pass(side: Side, race: Race) -> Run:
     with _running(side, race.keeps, s3=race.s3) as (server, s3):
         warmup = tuple(side.peer.url(server, side.sources, request) for request in race.warmup)
-        send_load(Load(urls=warmup, connections=race.connections))
+        send_load(Load(urls=warmup, connections=race.connections, encoding=race.encoding))
         gets = count_gets(s3) if s3 is not None else 0
         urls = side.urls(server, race) * (race.rounds if side.name == OURS else 1)
-        run = time_load(server, Load(urls=urls, connections=race.connections), race=race.id, side=side.name)
+        load = Load(urls=urls, connections=race.connections, encoding=race.encoding)
+        run = time_load(server, load, race=race.id, side=side.name)
         if s3 is None:
             return run
         return msgspec.structs.replace(run, gets=count_gets(s3) - gets)
@@ -237,18 +243,31 @@ def _compare(pairs: Sequence[tuple[str, str]], race: Race) -> str:
     """Return what is wrong with pairs of addresses whose answers should agree; empty when nothing is."""
     for our_url, their_url in pairs:
         try:
-            difference = mean_difference(_fetch(our_url), _fetch(their_url), race.shows)
+            difference = _difference(_fetch(our_url, race.encoding), _fetch(their_url, race.encoding), race)
         except BadSource as err:
             return f"{err} ({our_url}, {their_url})"
         if difference > race.bound:
-            unit = " m" if race.shows == "heights" else " of 255"
-            return f"answers differ by {difference:.1f}{unit}, more than {race.bound:g} ({our_url}, {their_url})"
+            told = _tell_difference(difference, race.shows)
+            return f"answers differ by {told}, more than {race.bound:g} ({our_url}, {their_url})"
     return ""
 
 
-def _fetch(url: str) -> bytes:
+def _difference(ours: bytes, theirs: bytes, race: Race) -> float:
+    if race.shows == "features":
+        return feature_difference(ours, theirs, race.named_by)
+    return mean_difference(ours, theirs, race.shows)
+
+
+def _tell_difference(difference: float, shows: Shows) -> str:
+    if shows == "features":
+        return f"{difference:.1%} of the features"
+    return f"{difference:.1f}{' m' if shows == 'heights' else ' of 255'}"
+
+
+def _fetch(url: str, encoding: str = "") -> bytes:
+    asked = urllib.request.Request(url, headers={"Accept-Encoding": encoding} if encoding else {})
     try:
-        with urllib.request.urlopen(url, timeout=60.0) as answer:
+        with urllib.request.urlopen(asked, timeout=60.0) as answer:
             body: bytes = answer.read()
             return body
     except urllib.error.HTTPError as err:

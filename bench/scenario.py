@@ -12,7 +12,7 @@ from bench import scenarios
 from core.errors import NotFound
 
 Kept = Literal["all", "blocks", "nothing"]
-Shows = Literal["colours", "heights", "light"]
+Shows = Literal["colours", "heights", "light", "features"]
 
 
 class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -28,7 +28,7 @@ class TileRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     x: int
     y: int
     extension: str
-    """jpg, png or webp."""
+    """jpg, png, webp or mvt."""
 
     size: int = 256
     """Width and height of the answer, pixels: 512 asks for twice those of the set."""
@@ -55,17 +55,30 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ratio: float | None = None
     """Least ratio of ours to the peer."""
 
+    ratios: Mapping[str, float] = {}
+    """Least ratio of ours to each of some peers; where none of them runs, `value` decides."""
+
     at_most: bool = False
     """`value` is the most instead, of what is better when it is small."""
 
     def __str__(self) -> str:
         absolute = f"{'<=' if self.at_most else '>='} {self.value:,g}"
-        return absolute if self.ratio is None else f"{absolute} and >= {self.ratio:g}x"
+        each = "".join(f", >= {least:g}x {peer}" for peer, least in self.ratios.items())
+        return absolute + each if self.ratio is None else f"{absolute} and >= {self.ratio:g}x"
 
-    def holds(self, ours: float | None, ratio: float | None) -> bool | None:
-        """Tell whether the target is reached; None when there was no peer to tell by."""
+    def holds(self, ours: float | None, ratio: float | None, by_peer: Mapping[str, float] = {}) -> bool | None:
+        """Tell whether the target is reached; None when there was no peer to tell by.
+
+        Args:
+            ours: Our value; None when it was not found.
+            ratio: Of ours to the strongest peer.
+            by_peer: Of ours to every peer that ran.
+        """
         if ours is None:
             return False
+        told = [by_peer[peer] >= least for peer, least in self.ratios.items() if peer in by_peer]
+        if told:
+            return all(told)
         if self.ratio is None:
             return ours <= self.value if self.at_most else ours >= self.value
         return None if ratio is None else ratio >= self.ratio
@@ -88,10 +101,19 @@ class Race(msgspec.Struct, frozen=True, kw_only=True):
     """Sent before, untimed: a cold race warms code with tiles it does not time, a hot one sends its own."""
 
     bound: float
-    """Largest mean absolute difference between the decoded answers: metres of heights, 0 to 255 of all else."""
+    """Largest mean absolute difference between the decoded answers: metres of heights, 0 to 255 of all else.
+
+    Of features the share by which their numbers may differ.
+    """
 
     shows: Shows = "colours"
-    """What the answers are compared as: colours, heights written into colours, or the light on a relief."""
+    """What answers are compared as: colours, heights written into colours, the light on a relief, or features."""
+
+    named_by: str = ""
+    """Attribute that tells features apart, where answers are compared as such."""
+
+    encoding: str = ""
+    """Content coding the client takes (RFC 9110, section 12.5.3): `gzip`, or empty for none."""
 
     connections: int = 4
     """Requests under way at a time."""

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +35,25 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def asgi_command(app: str, port: int) -> tuple[str, ...]:
+    """Return the command that serves a program of the bench with one worker, as ours is served.
+
+    Args:
+        app: Module and factory, as `bench.bare:create_app`.
+        port: Where it shall listen.
+    """
+    return (
+        *(sys.executable, "-m", "granian", app, "--factory", "--interface", "asgi"),
+        *("--host", HOST, "--port", str(port), "--workers", "1", "--loop", "uvloop"),
+        *("--no-ws", "--log-level", "warning", "--backpressure", "512", "--backlog", "1024"),
+    )
+
+
+def asgi_environment() -> dict[str, str]:
+    """Return the environment in which programs of the bench are found."""
+    return {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
 def launch(

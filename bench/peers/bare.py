@@ -1,7 +1,5 @@
 """A bare ASGI program on granian that holds the tiles as bytes: what any program of the kind can reach at most."""
 
-import os
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +9,7 @@ import msgspec
 from bench.bare import SOURCES
 from bench.peer import Say
 from bench.scenario import Kept, TileRequest
-from bench.server import HOST, Server, end, free_port, launch
+from bench.server import HOST, Server, asgi_command, asgi_environment, end, free_port, launch
 
 NAME = "bare"
 
@@ -27,21 +25,12 @@ def start(home: Path, sources: Mapping[str, Path], *, keeps: Kept, environment: 
     del keeps, environment
     port = free_port()
     paths = {name: str(path) for name, path in sources.items() if path.is_file()}
-    root = str(Path(__file__).resolve().parents[2])
     return launch(
         NAME,
-        (
-            *(sys.executable, "-m", "granian", "bench.bare:create_app", "--factory", "--interface", "asgi"),
-            *("--host", HOST, "--port", str(port), "--workers", "1", "--loop", "uvloop"),
-            *("--no-ws", "--log-level", "warning", "--backpressure", "512", "--backlog", "1024"),
-        ),
+        asgi_command("bench.bare:create_app", port),
         port=port,
         home=home,
-        environment={
-            "PATH": os.environ.get("PATH", ""),
-            "PYTHONPATH": root,
-            SOURCES: msgspec.json.encode(paths).decode(),
-        },
+        environment={**asgi_environment(), SOURCES: msgspec.json.encode(paths).decode()},
         ready="/ready",
     )
 

@@ -30,6 +30,9 @@ _TILES, _BLOCKS = f"{PREFIX}TILE_CACHE_BYTES", f"{PREFIX}BLOCK_CACHE_BYTES"
 EMPTY: dict[Kept, dict[str, str]] = {"all": {}, "blocks": {_TILES: "1"}, "nothing": {_TILES: "1", _BLOCKS: "1"}}
 """Settings that make caches so small that they hold nothing."""
 
+_VECTORS = {".parquet", ".pmtiles", ".mbtiles"}
+"""What names of files of vectors end in."""
+
 _RESAMPLINGS = ("bilinear", "nearest")
 
 
@@ -40,6 +43,10 @@ def prepare(home: Path, sources: Mapping[str, Path], say: Say) -> dict[str, str]
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     for name, path in sources.items():
+        if path.suffix in _VECTORS:
+            say(f"publishing {path.name} as {name}")
+            publish(home, name, [path], kind="vector")
+            continue
         for resampling in _RESAMPLINGS:
             say(f"publishing {path.name} as {_layer(name, resampling)}")
             publish(home, _layer(name, resampling), files_of(path), "--resampling", resampling)
@@ -116,23 +123,45 @@ def _layer(source: str, resampling: str) -> str:
     return source if resampling == "bilinear" else f"{source}-{resampling}"
 
 
-def publish(home: Path, name: str, files: Sequence[Path], *options: str) -> None:
-    """Publish COGs as they are as one layer of the platform in a folder.
+def publish(home: Path, name: str, files: Sequence[Path], *options: str, kind: str = "raster") -> None:
+    """Publish files as one layer of the platform in a folder, COGs as they are.
 
     Raises:
         Unavailable: It refuses.
     """
-    command = [_command(), "ingest", "raster", *map(str, files), "--name", name, "--as-is", *options]
+    as_is = ["--as-is"] if kind == "raster" else []
+    _run(home, f"{name} could not be published", ["ingest", kind, *map(str, files), "--name", name, *as_is, *options])
+
+
+def seed(home: Path, name: str, output: Path, zooms: str) -> None:
+    """Write tiles of a published layer into an archive.
+
+    Args:
+        home: Data folder of the platform.
+        name: The layer.
+        output: The archive, replaced if it exists.
+        zooms: Its levels, as `8-14`.
+
+    Raises:
+        Unavailable: It refuses.
+    """
+    asked = ["seed", name, "--zooms", zooms, "--output", str(output), "--replace"]
+    _run(home, f"{output.name} could not be seeded", asked)
+
+
+def _run(home: Path, fault: str, words: Sequence[str]) -> None:
+    """Run a command of the platform in a folder."""
+    command = [_command(), *words]
     try:
         ended = subprocess.run(
             command, env=_environment(home), capture_output=True, text=True, timeout=_INGEST_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as err:
-        raise Unavailable(f"{name} could not be published ({err})", "run geopf doctor") from err
+        raise Unavailable(f"{fault} ({err})", "run geopf doctor") from err
     if ended.returncode != 0:
         lines = [line.strip() for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
         raise Unavailable(
-            f"{name} could not be published ({lines[-1][:300] if lines else f'status {ended.returncode}'})",
+            f"{fault} ({lines[-1][:300] if lines else f'status {ended.returncode}'})",
             "run geopf doctor",
         )
 

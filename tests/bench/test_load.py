@@ -115,3 +115,23 @@ async def test_the_program_reads_a_load_and_prints_one_outcome():
         )
     outcome = msgspec.json.decode(ended.stdout, type=Outcome)
     assert (outcome.requests, outcome.failures, outcome.received) == (1, 0, 3)
+
+
+@pytest.mark.parametrize(("encoding", "field"), [("", ""), ("gzip", "gzip")])
+def test_a_coding_is_asked_for_when_told(encoding, field):
+    heads = []
+
+    async def answer(reader, writer):
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    async def ask():
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await send(Load(urls=(f"http://127.0.0.1:{port}/a",), connections=1, encoding=encoding))
+
+    assert asyncio.run(ask()).failures == 0
+    fields = dict(line.split(": ", 1) for line in heads[0].split("\r\n")[1:] if line)
+    assert fields.get("accept-encoding", "") == field

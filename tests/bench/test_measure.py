@@ -118,3 +118,16 @@ def test_a_trial_becomes_a_row_of_ours_alone():
     assert (row.id, row.unit, row.ours, row.peer_value, row.ratio, row.holds) == ("t", "u", 1.5, None, None, True)
     assert (row.target, row.note) == ("<= 2", "seen")
     assert trial_row(trial, Figure(value=None, note="wrong")).holds is False
+
+
+def test_every_ratio_and_who_is_absent_is_told(small_race):
+    def run(side, cpu_s):
+        return Run(
+            race="small", side=side, requests=100, cpu_s=cpu_s, wall_s=1.0, p50_ms=1.0, p99_ms=1.0, rss_bytes=1,
+            received=1,
+        )  # fmt: skip
+
+    runs = [run("geopf", 1.0), run("slow", 20.0), run("slower", 40.0)]
+    row = build_row(small_race, runs, "geopf", {"martin": "not available, it is not on the PATH"})
+    assert (row.peer, row.ratio) == ("slow", 20.0)
+    assert row.note == "20.0x slow, 40.0x slower; martin: not available, it is not on the PATH"

@@ -14,7 +14,6 @@ from core.http import etag_matches, status_of
 from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
 from core.telemetry import SECONDS, SENT_BYTES, count_requests
-from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
 from tiler.composite import (
     SEPARATOR,
     CompositeAddress,
@@ -23,6 +22,7 @@ from tiler.composite import (
     describe_composite,
     find_layers,
 )
+from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
 from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
