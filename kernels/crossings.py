@@ -7,6 +7,9 @@ from kernels.drawing import KINDS, NUMBERS, OFFSETS, POLYGON, VERTICES
 from kernels.rings import edges_meet
 from kernels.simplify import CHOSEN, KEYS, MARKS
 
+_MOST_COMPARED = 500
+"""Edges that each edge of a polygon is compared with, on average; one that wants more is odd."""
+
 
 @njit(
     types.int64(KINDS, OFFSETS, OFFSETS, VERTICES, CHOSEN, MARKS, MARKS),
@@ -54,7 +57,11 @@ def find_crossings(kinds, parts, ends, vertices, kept, nodes, odd):
         for i in range(size):
             lows[i] = min(x[i], x[after[i]])
         order = np.argsort(lows)
+        left = _MOST_COMPARED * size
         for k in range(size):
+            if left < 0:
+                odd[feature] = np.uint8(1)
+                break
             i = order[k]
             high_x = max(x[i], x[after[i]])
             low_y, high_y = min(y[i], y[after[i]]), max(y[i], y[after[i]])
@@ -62,6 +69,7 @@ def find_crossings(kinds, parts, ends, vertices, kept, nodes, odd):
                 j = order[m]
                 if lows[j] > high_x:
                     break
+                left -= 1
                 if min(y[j], y[after[j]]) > high_y or max(y[j], y[after[j]]) < low_y:
                     continue
                 if not edges_meet(x, y, after, i, j):

@@ -13,9 +13,9 @@ from pyproj import Transformer
 from core.errors import InputRefused
 from tiler.ingest.encodings import mend_text
 from tiler.ingest.vector_input import VectorInput, read_batches
-from tiler.ingest.vector_mend import mend
 from tiler.ingest.vector_spill import Spill
 from tiler.vector.attributes import tile_column
+from tiler.vector.mend import mend
 
 BATCH_ROWS = 16_384
 """Features in memory at a time while reading."""

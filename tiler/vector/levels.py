@@ -11,6 +11,7 @@ from kernels.rtree import build_tree, tree_nodes
 from kernels.shapes import size_shapes
 from kernels.simplify import coarsen, mark_kept, mark_nodes
 from tiler.vector.grid import EXTENT, Grid
+from tiler.vector.mend import mend
 from tiler.vector.quantise import split_kinds
 from tiler.vector.shapes import Shapes, boxes_of, join, pack, take, unpack
 
@@ -143,7 +144,9 @@ def _mend(thinned: Shapes, odd: NDArray[np.int64], unit: float) -> Shapes:
         return thinned
     whole = unpack(take(thinned, odd))
     cells = shapely.transform(whole, lambda xy: xy / unit)
-    mended = shapely.make_valid(cells, method="structure", keep_collapsed=False)
+    mended, _, _ = mend(cells)
+    hopeless = shapely.is_missing(mended)  # so spiky that simpler it crosses itself all over
+    mended[hopeless] = shapely.convex_hull(cells[hopeless])
     mended = shapely.transform(shapely.set_precision(mended, 1.0), lambda xy: xy * unit * [1.0, -1.0])
     pieces, places = split_kinds(mended)
     areas = shapely.get_dimensions(pieces) == 2

@@ -86,10 +86,9 @@ def pack(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs: str)
 
 def take(shapes: Shapes, numbers: NDArray[np.int64]) -> Shapes:
     """Return some features, in the order of their numbers."""
-    parts = shapes.parts.astype(np.int64)
-    ends = shapes.ends.astype(np.int64)
-    part_count = int((parts[numbers + 1] - parts[numbers]).sum())
-    vertex_count = int((ends[parts[numbers + 1]] - ends[parts[numbers]]).sum())
+    first, last = shapes.parts[numbers].astype(np.int64), shapes.parts[numbers + 1].astype(np.int64)
+    part_count = int((last - first).sum())
+    vertex_count = int((shapes.ends[last].astype(np.int64) - shapes.ends[first].astype(np.int64)).sum())
     new_parts = np.empty(len(numbers) + 1, np.uint32)
     new_ends = np.empty(part_count + 1, np.uint32)
     vertices = np.empty((vertex_count, 2), np.int32)

@@ -1,9 +1,9 @@
-"""tiler.ingest.vector_mend: what is not valid is mended as GEOS does it, and a tangle is given up in a bounded time."""
+"""tiler.vector.mend: what is not valid is mended as GEOS does it, and a tangle is given up in a bounded time."""
 
 import numpy as np
 import shapely
 
-from tiler.ingest.vector_mend import mend
+from tiler.vector.mend import mend
 
 BOW = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
 
