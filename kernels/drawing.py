@@ -86,6 +86,37 @@ def _snap(vertices, start, stop, origin_x, origin_y, scale, x, y, size):
     return size
 
 
+@njit(inline="always")
+def _folds(x, y, a, b, c):
+    """Tell whether a way through three vertices comes back onto itself."""
+    ux, uy, vx, vy = x[b] - x[a], y[b] - y[a], x[c] - x[b], y[c] - y[b]
+    return ux * vy == uy * vx and ux * vx + uy * vy < 0
+
+
+@njit(types.int64(LIST, LIST, types.int64, types.int64), cache=True, nogil=True)
+def _without_spikes(x, y, start, size):
+    """Leave out of a ring what rounding has made a line out and back; return the new size."""
+    end = start
+    for i in range(start, size):
+        x[end], y[end] = x[i], y[i]
+        end += 1
+        while end - start > 2 and _folds(x, y, end - 3, end - 2, end - 1):
+            x[end - 2], y[end - 2] = x[end - 1], y[end - 1]
+            end -= 1
+            if x[end - 1] == x[end - 2] and y[end - 1] == y[end - 2]:
+                end -= 1
+    while end - start > 2:
+        if (x[end - 1] == x[start] and y[end - 1] == y[start]) or _folds(x, y, end - 2, end - 1, start):
+            end -= 1
+        elif _folds(x, y, end - 1, start, start + 1):
+            for i in range(start, end - 1):
+                x[i], y[i] = x[i + 1], y[i + 1]
+            end -= 1
+        else:
+            break
+    return end
+
+
 @njit(
     types.int64(
         VERTICES,
@@ -127,6 +158,7 @@ def _snap_rings(vertices, ends, first_part, last_part, origin_x, origin_y, scale
         size = _snap(vertices, begin, end, origin_x, origin_y, scale, x, y, size)
         while size - start > 1 and x[size - 1] == x[start] and y[size - 1] == y[start]:
             size -= 1
+        size = _without_spikes(x, y, start, size)
         turned = doubled_area(x, y, start, size)
         if turned == 0:
             lost = lost or is_outer

@@ -127,6 +127,23 @@ def test_specks_stand_as_the_smallest_there_is():
     assert found[1]["geometry"]["coordinates"] == [[2, 2], [3, 2]]
 
 
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [(0, 0), (10, 0), (10, 5), (30, 5), (10, 5), (10, 10), (0, 10)],
+        [(0, 0), (10, 0), (10, 5), (20, 5), (30, 5), (20, 5), (10, 5), (10, 10), (0, 10)],
+        [(30, 0), (10, 0), (10, 10), (0, 10), (0, 0)],  # out and back at the end of the ring
+        [(10, 0), (10, 10), (0, 10), (0, 0), (30, 0)],
+        [(20, 0), (30, 0), (10, 0), (10, 10), (0, 10), (0, 0)],
+    ],
+)
+def test_a_line_out_and_back_is_left_out(ring):
+    [found] = layer([(POLYGON, [ring])])
+    coordinates = found["geometry"]["coordinates"][0]
+    assert {tuple(place) for place in coordinates} <= {(0, 0), (10, 0), (10, 5), (10, 10), (0, 10)}
+    assert {(0, 0), (10, 0), (10, 10), (0, 10)} <= {tuple(place) for place in coordinates}
+
+
 def test_there_is_an_answer_when_there_is_no_room():
     ring = [(n * 10, (n % 2) * 3000) for n in range(50)] + [(490, 4000), (0, 4000)]
     for kind, parts in ((POINT, [[(1, 1)]]), (LINE, [[(1, 1), (900, 900)]]), (POLYGON, [ring])):
