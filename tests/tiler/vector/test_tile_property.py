@@ -69,7 +69,7 @@ def areas(draw):
 lines = st.lists(place, min_size=2, max_size=10, unique=True).map(shapely.LineString)
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(areas(), min_size=1, max_size=4))
 def test_areas_are_valid_oriented_and_those_of_shapely(polygons):
     found = decoded(made([on_the_ground(one) for one in polygons], "EPSG:3857"))
@@ -93,7 +93,7 @@ def test_areas_are_valid_oriented_and_those_of_shapely(polygons):
             assert expected.buffer(-1.5).intersection(DRAWN.buffer(-3)).difference(got.buffer(0.01)).is_empty
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(lines, min_size=1, max_size=4))
 def test_lines_are_those_of_shapely(several):
     found = decoded(made([on_the_ground(one) for one in several], "EPSG:3857"))
