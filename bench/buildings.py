@@ -165,7 +165,8 @@ def _write(path: Path, count: int) -> None:
 
     polygons = draw_buildings(count)
     bounds = shapely.bounds(polygons)
-    total: Bounds = (*map(float, bounds[:, :2].min(axis=0)), *map(float, bounds[:, 2:].max(axis=0)))  # type: ignore[assignment]
+    (west, south), (east, north) = bounds[:, :2].min(axis=0).tolist(), bounds[:, 2:].max(axis=0).tolist()
+    total: Bounds = (west, south, east, north)
     columns: dict[str, Any] = attributes(count)
     columns["geometry"] = pa.array(shapely.to_wkb(polygons), pa.binary())
     columns["bbox"] = pa.StructArray.from_arrays(list(bounds.T), names=list(COVERING))

@@ -1,7 +1,7 @@
 """The imagery of the raster scenario: one picture as three sources, and the tiles that lie in each."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +45,8 @@ def prepare_imagery(folder: Path, say: Callable[[str], None]) -> Mapping[str, Pa
     west, _, east, north = _mercator_bounds()
     cell = (east - west) / SIZE
     write_cog(paths[MERCATOR], picture, crs="EPSG:3857", west=west, north=north, cell_size=cell, block=BLOCK)
-    lambert = {"crs": "EPSG:2154", "cell_size": _CELL, "block": BLOCK}
-    write_cog(paths[LAMBERT], picture, west=_WEST, north=_NORTH, **lambert)  # type: ignore[arg-type]
+    write_lambert = partial(write_cog, crs="EPSG:2154", cell_size=_CELL, block=BLOCK)
+    write_lambert(paths[LAMBERT], picture, west=_WEST, north=_NORTH)
     made = paths[MOSAIC].with_suffix(".part")
     made.mkdir(exist_ok=True)
     side = SIZE // _CUTS
@@ -54,7 +54,7 @@ def prepare_imagery(folder: Path, say: Callable[[str], None]) -> Mapping[str, Pa
         for col in range(_CUTS):
             piece = np.ascontiguousarray(picture[:, row * side : (row + 1) * side, col * side : (col + 1) * side])
             west, north = _WEST + col * side * _CELL, _NORTH - row * side * _CELL
-            write_cog(made / f"{row}{col}.tif", piece, west=west, north=north, **lambert)  # type: ignore[arg-type]
+            write_lambert(made / f"{row}{col}.tif", piece, west=west, north=north)
     made.rename(paths[MOSAIC])
     return paths
 

@@ -60,8 +60,7 @@ def file_box(col: int, row: int) -> Bounds:
 def _template(path: Path) -> tuple[bytes, bytes]:
     """Return the bytes of a COG before and after the easting and northing of its tie point."""
     picture = np.ascontiguousarray(draw_ortho(_MINIMUM_PX)[:, :SIDE_PX, :SIDE_PX])
-    place = {"crs": CRS, "west": _WEST, "north": _NORTH, "cell_size": CELL_M, "block": SIDE_PX}
-    write_cog(path, picture, quality=_QUALITY, **place)  # type: ignore[arg-type]
+    write_cog(path, picture, crs=CRS, west=_WEST, north=_NORTH, cell_size=CELL_M, block=SIDE_PX, quality=_QUALITY)
     data = path.read_bytes()
     path.unlink()
     tie = struct.pack("<6d", 0.0, 0.0, 0.0, _WEST, _NORTH, 0.0)

@@ -4,8 +4,9 @@ Header names are lower case, as ASGI wants them.
 """
 
 from collections.abc import Mapping
+from typing import cast
 
-from litestar.types import HTTPScope, Send
+from litestar.types import HTTPScope, Scope, Send
 
 from core.errors import GeoplateformeError
 from core.http import problem_of
@@ -29,6 +30,11 @@ PREFLIGHT = (
 """Answer of an OPTIONS request."""
 
 _Headers = list[tuple[bytes, bytes]]
+
+
+def as_http(scope: Scope) -> HTTPScope:
+    """Return the scope of a request; the dispatcher passes rooms no other."""
+    return cast("HTTPScope", scope)
 
 
 def header(scope: HTTPScope, name: bytes) -> str:

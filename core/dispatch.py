@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from core.asgi import answer
+from core.asgi import answer, as_http
 from core.errors import GeoplateformeError
 from core.http import PROBLEM_JSON, problem_of
 
@@ -43,17 +43,18 @@ class Dispatcher:
         if scope["type"] != ScopeType.HTTP:
             await self._rest(scope, receive, send)
             return
-        path = scope["path"]
+        request = as_http(scope)
+        path = request["path"]
         room = self._rooms.get(path[1:].partition("/")[0])
         if room is not None:
-            await _guarded(room, scope, receive, send)
+            await _guarded(room, request, receive, send)
         elif path in self._pages:
-            await _guarded(self._page, scope, receive, send)
+            await _guarded(self._page, request, receive, send)
         else:
             await self._rest(scope, receive, send)
 
 
-async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _guarded(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
     """Run an application; an error that escapes it becomes problem details and a line in the log."""
     started = False
 
@@ -62,7 +63,7 @@ async def _guarded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         started = True
         await send(message)
 
-    head = scope["method"] == "HEAD"  # type: ignore[typeddict-item]
+    head = scope["method"] == "HEAD"
     try:
         await app(scope, receive, watched)
     except GeoplateformeError as error:

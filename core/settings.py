@@ -69,4 +69,4 @@ def read_settings(kind: type[S], environ: Mapping[str, str] = os.environ) -> S:
 def _decode_path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value).expanduser()
-    raise NotImplementedError(kind)
+    raise NotImplementedError(kind)  # so msgspec is told that a type is not for this hook

@@ -11,6 +11,7 @@ import aiohttp
 from litestar.types import HTTPScope, Receive, Scope, Send
 from yarl import URL
 
+from core.asgi import as_http
 from core.errors import Unavailable
 
 _HOP_BY_HOP = frozenset(
@@ -47,7 +48,7 @@ class Gateway:
             Unavailable: The upstream does not answer.
         """
         try:
-            await self._pass_on(scope, receive, send)  # type: ignore[arg-type]
+            await self._pass_on(as_http(scope), receive, send)
         except (aiohttp.ClientError, TimeoutError) as err:
             _log.warning("the control plane does not answer", extra={"reason": str(err), "path": scope["path"]})
             raise Unavailable("the control plane does not answer", "try again shortly") from err

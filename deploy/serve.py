@@ -37,7 +37,7 @@ def serve(on_ready: Callable[[str], None] | None = None) -> int:
     supervisor = Supervisor(platform_programs(where), settings.data / "logs", _say)
     signal.signal(signal.SIGINT, supervisor.stop_soon)
     signal.signal(signal.SIGTERM, supervisor.stop_soon)
-    base_url = f"http://{where.host if where.host != '0.0.0.0' else '127.0.0.1'}:{where.port}"  # noqa: S104
+    base_url = f"http://{where.host if where.host != '0.0.0.0' else '127.0.0.1'}:{where.port}"  # noqa: S104 - compared with, not listened on
     supervisor.start()
     try:
         wait_ready(f"{base_url}/readyz", supervisor)

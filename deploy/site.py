@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from core.asgi import answer, answer_wrong_method, header
+from core.asgi import answer, answer_wrong_method, as_http, header
 from core.http import etag_matches
 
 _TYPES = {
@@ -50,13 +50,14 @@ def site_app(files: dict[str, SiteFile]) -> ASGIApp:
     """Return the application that answers the paths of `files`."""
 
     async def serve_site(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
-        method: str = scope["method"]  # type: ignore[typeddict-item]
+        request = as_http(scope)
+        method = request["method"]
         if method not in {"GET", "HEAD"}:
             await answer_wrong_method(send, method)
             return
-        file = files[scope["path"]]
+        file = files[request["path"]]
         headers = {"etag": file.etag, "cache-control": file.cache_control}
-        if etag_matches(header(scope, b"if-none-match"), file.etag):  # type: ignore[arg-type]
+        if etag_matches(header(request, b"if-none-match"), file.etag):
             await answer(send, 304, headers)
             return
         headers["content-type"] = file.media_type

@@ -67,7 +67,7 @@ def install(node: Path) -> None:
 def npm(node: Path, *words: str) -> None:
     """Run npm in `web/`, with the Node.js given.
 
-    Of a wheel, npm's own script is run: what lies beside its Node.js is a copy of a link, and looks for the rest in vain.
+    Of a wheel, npm's own script is run: what lies beside its Node.js is a copy of a link that leads nowhere.
 
     Raises:
         Unavailable: It failed; what it said stands on standard error.

@@ -59,4 +59,4 @@ def read_stamp(folder: Path) -> Territory | None:
 def _path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(kind)
+    raise NotImplementedError(kind)  # so msgspec is told that a type is not for this hook

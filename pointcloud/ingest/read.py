@@ -72,7 +72,7 @@ def read_blocks(las: LasFile, file: BinaryIO, get: GetBytes) -> Iterator[NDArray
         flat = block.reshape(-1)
         if decoder is not None:
             decoding(las, done, partial(decoder.decompress_many, flat))
-        elif file.readinto(flat) < flat.size:  # type: ignore[attr-defined]
+        elif file.readinto(flat) < flat.size:  # type: ignore[attr-defined]  # typing's BinaryIO leaves it out
             raise InputRefused(f"{las.name}: it ends within point {done + 1} and the following", AGAIN)
         yield block
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from core.asgi import answer, answer_preflight, answer_wrong_method, header
+from core.asgi import answer, answer_preflight, answer_wrong_method, as_http, header
 from core.errors import BadRequest, GeoplateformeError, NotFound, PreconditionFailed
 from core.http import etag_matches, status_of
 from core.layer import PointCloudFile, PointCloudSource, PublishedLayer, kind_of
@@ -41,7 +41,7 @@ def points_app(layers: LayerTable, store: ObjectReader) -> ASGIApp:
         start = time.perf_counter()
         sending = Sending(send, receive)
         try:
-            await _serve(scope, sending, layers, reader)  # type: ignore[arg-type]
+            await _serve(as_http(scope), sending, layers, reader)
         except GeoplateformeError as error:
             if sending.status:  # the answer has begun: cut it, so that the client sees it is not whole
                 _log.warning("point file cut short", extra={"path": scope["path"], "reason": str(error)})

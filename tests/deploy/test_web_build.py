@@ -1,6 +1,6 @@
 """deploy.web_build: Node.js is found where it is, and npm run as what it is."""
 
-import os
+from pathlib import Path
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_npm_of_a_wheel_is_its_own_script(machine):
     node = node_of_wheel(machine)
     web_build.npm(node, "ci", "--no-audit")
     script, *words = (machine / "said").read_text().split()
-    assert os.path.samefile(script, node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    assert Path(script).samefile(node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
     assert words == ["ci", "--no-audit"]
 
 

@@ -10,7 +10,7 @@ from kernels.sdf import encode_distances
 
 SQUARE = [(2.0, 2.0), (8.0, 2.0), (8.0, 9.0), (2.0, 9.0)]
 HOLE = [(4.0, 4.0), (4.0, 7.0), (6.0, 7.0), (6.0, 4.0)]
-STAR = [(5 + r * math.cos(a), 5 + r * math.sin(a)) for a, r in zip(np.arange(10) * math.pi / 5, [4.7, 1.9] * 5)]  # noqa: B905
+STAR = [(5 + r * math.cos(k * math.pi / 5), 5 + r * math.sin(k * math.pi / 5)) for k, r in enumerate([4.7, 1.9] * 5)]
 
 
 def segments(*rings):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from cachetools import LRUCache
-from geoindex_rs import rtree  # type: ignore[attr-defined]
+from geoindex_rs import rtree  # type: ignore[attr-defined]  # its stubs leave out the compiled submodule
 from numpy.typing import NDArray
 
 from core.errors import BadSource, ObjectNotFound

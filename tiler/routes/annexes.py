@@ -1,20 +1,19 @@
 """Everything under `/annexes`, on bare ASGI: MapLibre styles of vector layers, and the letters and icons they take."""
 
-import logging
 import re
-import time
 from urllib.parse import unquote
 
 import msgspec
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Send
 
 from core.asgi import answer, answer_preflight, answer_wrong_method, base_url, header
-from core.errors import BadRequest, GeoplateformeError, StyleNotFound
-from core.http import etag_matches, status_of
+from core.counted import counted
+from core.errors import BadRequest, StyleNotFound
+from core.http import etag_matches
 from core.layer import PublishedLayer, kind_of
 from core.listing import StyleSummary
 from core.table import LayerTable
-from core.telemetry import SECONDS, SENT_BYTES, count_requests
+from tiler.compression import takes_gzip
 from tiler.maplibre.annexes import Annex, Annexes
 from tiler.maplibre.fonts import fonts
 from tiler.maplibre.styles import ROOT
@@ -32,9 +31,6 @@ PBF = "application/x-protobuf"
 
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})\.pbf", re.ASCII)
 _SPRITE = re.compile(r"(?P<name>[^/@]{1,64})(?P<dense>@2x)?\.(?P<extension>json|png)")
-
-_log = logging.getLogger(__name__)
-_sent, _seconds = SENT_BYTES.labels("annexes"), SECONDS.labels("annexes")
 
 
 class MapStyleList(msgspec.Struct, frozen=True):
@@ -59,22 +55,10 @@ def annexes_app(layers: LayerTable, annexes: Annexes) -> ASGIApp:
         annexes: Makes styles, letters and icons.
     """
 
-    async def serve_annexes(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
-        start = time.perf_counter()
-        status, sent = 500, 0
-        try:
-            status, sent = await _serve(scope, send, layers, annexes)  # type: ignore[arg-type]
-        except GeoplateformeError as error:
-            status = status_of(type(error))
-            if status >= 500:
-                _log.warning("annex failed", extra={"path": scope["path"], "status": status, "reason": str(error)})
-            raise
-        finally:
-            count_requests("annexes", status)()
-            _sent.inc(sent)
-            _seconds.observe(time.perf_counter() - start)
+    async def serve(scope: HTTPScope, send: Send) -> tuple[int, int]:
+        return await _serve(scope, send, layers, annexes)
 
-    return serve_annexes
+    return counted("annexes", serve, what="annex")
 
 
 async def _serve(scope: HTTPScope, send: Send, layers: LayerTable, annexes: Annexes) -> tuple[int, int]:
@@ -86,7 +70,7 @@ async def _serve(scope: HTTPScope, send: Send, layers: LayerTable, annexes: Anne
     if method not in {"GET", "HEAD"}:
         await answer_wrong_method(send, method)
         return 405, 0
-    gzipped = "gzip" in header(scope, b"accept-encoding")
+    gzipped = takes_gzip(header(scope, b"accept-encoding"))
     match _segments(scope):
         case ["styles", layer]:
             return await _style_list(scope, send, layers.get(layer))

@@ -1,19 +1,17 @@
 """Everything under `/tiles`, on bare ASGI: tiles, their TileJSON, and the styles and legends of layers."""
 
-import logging
-import time
 import zlib
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Send
 
 from core.asgi import answer, answer_preflight, answer_wrong_method, base_url, header
-from core.errors import BadRequest, GeoplateformeError, LayerNotFound
-from core.http import etag_matches, status_of
+from core.counted import counted
+from core.errors import BadRequest, LayerNotFound
+from core.http import etag_matches
 from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
-from core.telemetry import SECONDS, SENT_BYTES, count_requests
 from tiler.composite import (
     SEPARATOR,
     CompositeAddress,
@@ -43,9 +41,6 @@ COMPOSITE_PATHS = (
     "use /tiles/{layer},{layer}/{tile matrix set}/{z}/{x}/{y}.mvt or /tiles/{layer},{layer}/{tms}/tilejson.json"
 )
 
-_log = logging.getLogger(__name__)
-_sent, _seconds = SENT_BYTES.labels("tiles"), SECONDS.labels("tiles")
-
 
 def tiles_app(
     layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers, values: ValueReader
@@ -60,26 +55,13 @@ def tiles_app(
         values: Takes values.
     """
 
-    async def serve_tiles(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
-        start = time.perf_counter()
-        status, sent = 500, 0
-        try:
-            length = await ready.send(scope, send, layers.revision)  # type: ignore[arg-type]
-            if length is not None:
-                status, sent = 200, length
-            else:
-                status, sent = await _serve(scope, send, layers, renderer, legends, ready, values)  # type: ignore[arg-type]
-        except GeoplateformeError as error:
-            status = status_of(type(error))
-            if status >= 500:
-                _log.warning("tile failed", extra={"path": scope["path"], "status": status, "reason": str(error)})
-            raise
-        finally:
-            count_requests("tiles", status)()
-            _sent.inc(sent)
-            _seconds.observe(time.perf_counter() - start)
+    async def serve(scope: HTTPScope, send: Send) -> tuple[int, int]:
+        length = await ready.send(scope, send, layers.revision)
+        if length is not None:
+            return 200, length
+        return await _serve(scope, send, layers, renderer, legends, ready, values)
 
-    return serve_tiles
+    return counted("tiles", serve, what="tile")
 
 
 async def _serve(

@@ -22,7 +22,10 @@ WORDS = ["Église", "école", "mairie", "100%", "a_b", "l'été", "", "Zoo", "li
 def features(count, seed=1):
     """Random attributes and squares in Lambert-93, sorted from west to east, as plain Python."""
     chance = random.Random(seed)
-    maybe = lambda value: None if chance.random() < 0.15 else value  # noqa: E731
+
+    def maybe(value):
+        return None if chance.random() < 0.15 else value
+
     rows = []
     for number in range(count):
         x = 600_000 + number * 100.0
