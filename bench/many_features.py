@@ -101,8 +101,8 @@ def write_many(folder: Path, cols: int = _COLS, rows: int = _ROWS) -> None:
         cols: Squares from west to east.
         rows: Squares from north to south.
     """
-    from kernels.drawing import POLYGON
     from kernels.hilbert import hilbert_keys
+    from kernels.shapes import POLYGON
     from tiler.vector.grid import MERCATOR, grid_of
     from tiler.vector.levels import level_of
     from tiler.vector.shapes import Shapes

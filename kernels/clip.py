@@ -12,9 +12,7 @@ import math
 import numpy as np
 from numba import njit, types
 
-PLACES = types.Array(types.int64, 1, "C", readonly=True)
-LIST = types.int64[::1]
-REALS = types.float64[::1]
+from kernels.signature import LIST, NUMBERS, REALS
 
 _WIDER = 0.5
 
@@ -85,7 +83,7 @@ def _append(out_x, out_y, start, size, x, y):
 
 
 @njit(
-    types.int64(PLACES, PLACES, types.int64, types.int64, types.int64, types.int64, LIST, LIST, LIST, types.int64),
+    types.int64(NUMBERS, NUMBERS, types.int64, types.int64, types.int64, types.int64, LIST, LIST, LIST, types.int64),
     cache=True,
     nogil=True,
 )
@@ -135,7 +133,7 @@ def clip_line(x, y, start, stop, low, high, out_x, out_y, out_starts, parts):
     return parts
 
 
-@njit(types.boolean(PLACES, PLACES, types.int64, types.int64, types.float64, types.float64), cache=True, nogil=True)
+@njit(types.boolean(NUMBERS, NUMBERS, types.int64, types.int64, types.float64, types.float64), cache=True, nogil=True)
 def _inside(x, y, start, stop, at_x, at_y):
     """Tell whether a place lies in a ring, by the edges that a ray from it crosses."""
     inside = False
@@ -170,9 +168,9 @@ def _close(out_x, out_y, out_starts, parts, size):
 
 @njit(
     types.int64(
-        PLACES,
-        PLACES,
-        PLACES,
+        NUMBERS,
+        NUMBERS,
+        NUMBERS,
         types.int64,
         types.int64,
         types.int64,

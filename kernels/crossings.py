@@ -3,16 +3,16 @@
 import numpy as np
 from numba import njit, types, void
 
-from kernels.drawing import KINDS, NUMBERS, OFFSETS, POLYGON, VERTICES
 from kernels.rings import edges_meet
-from kernels.simplify import CHOSEN, KEYS, MARKS
+from kernels.shapes import POLYGON
+from kernels.signature import BYTES, KINDS, NUMBERS, OFFSETS, VERTICES
 
 _MOST_COMPARED = 500
 """Edges that each edge of a polygon is compared with, on average; one that wants more is odd."""
 
 
 @njit(
-    types.int64(KINDS, OFFSETS, OFFSETS, VERTICES, CHOSEN, MARKS, MARKS),
+    types.int64(KINDS, OFFSETS, OFFSETS, VERTICES, KINDS, BYTES, BYTES),
     cache=True,
     nogil=True,
 )
@@ -89,7 +89,7 @@ def find_crossings(kinds, parts, ends, vertices, kept, nodes, odd):
     return total
 
 
-@njit(void(KEYS, NUMBERS, MARKS), cache=True, nogil=True)
+@njit(void(NUMBERS, NUMBERS, BYTES), cache=True, nogil=True)
 def spread_nodes(keys, order, nodes):
     """Mark every vertex of a place where one is marked.
 

@@ -7,9 +7,9 @@ from numba import njit, types
 
 from kernels.clip import UNSURE, clip_line, clip_polygon
 from kernels.rings import doubled_area, is_simple
-
-POINT, LINE, POLYGON = 1, 2, 3
-"""Kinds of features (clause 4.3.4)."""
+from kernels.shapes import LINE, POINT
+from kernels.signature import BYTES, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
+from kernels.varint import put
 
 NOTHING, DRAWN, ODD = 0, 1, 2
 """What becomes of a feature: not in the tile, drawn, or left to who looks closer (its polygons are not valid here)."""
@@ -20,25 +20,6 @@ FULL = -1
 _MOVE_TO, _LINE_TO, _CLOSE = 1, 2, 15
 _VARINT = 5
 """Bytes of a coordinate or a command at most."""
-
-KINDS = types.Array(types.uint8, 1, "C", readonly=True)
-OFFSETS = types.Array(types.uint32, 1, "C", readonly=True)
-VERTICES = types.Array(types.int32, 2, "C", readonly=True)
-NUMBERS = types.Array(types.int64, 1, "C", readonly=True)
-LIST = types.int64[::1]
-REALS = types.float64[::1]
-BYTES = types.uint8[::1]
-
-
-@njit(inline="always")
-def put(data, at, value):
-    """Write a number as a varint; return the place behind it (Protocol Buffers, encoding)."""
-    while value > 127:
-        data[at] = np.uint8((value & 127) | 128)
-        value >>= 7
-        at += 1
-    data[at] = np.uint8(value)
-    return at + 1
 
 
 @njit(inline="always")
@@ -177,7 +158,7 @@ def _snap_rings(vertices, ends, first_part, last_part, origin_x, origin_y, scale
 @njit(types.int64(NUMBERS, NUMBERS, types.int64, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
 def _draw_points(x, y, size, low, high, data, at):
     """Write the points of a feature that lie in the square; return the place behind them."""
-    count, seen = 0, 0
+    count = 0
     for i in range(size):
         if x[i] >= low and x[i] <= high and y[i] >= low and y[i] <= high:
             count += 1
@@ -190,7 +171,6 @@ def _draw_points(x, y, size, low, high, data, at):
             at = _put_step(data, at, x[i] - last_x)
             at = _put_step(data, at, y[i] - last_y)
             last_x, last_y = x[i], y[i]
-            seen += 1
     return at
 
 

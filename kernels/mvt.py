@@ -3,12 +3,11 @@
 import numpy as np
 from numba import njit, types
 
-from kernels.drawing import BYTES, KINDS, LIST, NUMBERS, OFFSETS, put
+from kernels.signature import BYTES, KINDS, LIST, NUMBERS, OFFSETS, TEXT
+from kernels.varint import put, put_unsigned, width
 
 CODES = types.Array(types.uint32, 2, "C", readonly=True)
 IDS = types.Array(types.uint64, 1, "C", readonly=True)
-VALUE_ENDS = types.Array(types.int64, 1, "C", readonly=True)
-TEXT = types.Array(types.uint8, 1, "C", readonly=True)
 
 _ID, _TAGS, _TYPE, _GEOMETRY = 0x08, 0x12, 0x18, 0x22
 """First bytes of the fields of a feature: number and wire type."""
@@ -20,16 +19,6 @@ _FRAME = 48
 """Bytes of a feature beside its tags and commands at most."""
 
 
-@njit(inline="always")
-def _width(value):
-    """Return the bytes of a number as a varint."""
-    width = 1
-    while value > 127:
-        value >>= 7
-        width += 1
-    return width
-
-
 @njit(types.int64(TEXT, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
 def _copy(source, start, stop, data, at):
     for i in range(start, stop):
@@ -37,9 +26,22 @@ def _copy(source, start, stop, data, at):
     return at + stop - start
 
 
+@njit(types.int64(types.int64, NUMBERS, types.int64, NUMBERS, TEXT, BYTES, types.int64), cache=True, nogil=True)
+def _write_entries(field, chosen, count, ends, texts, data, at):
+    """Write some of the blocks that lie one after the other in `texts`, each as a field; -1 when there is no room."""
+    for k in range(count):
+        begin, end = ends[chosen[k]], ends[chosen[k] + 1]
+        if at < 0 or at + end - begin + 12 > data.size:
+            return -1
+        data[at] = np.uint8(field)
+        at = put(data, at + 1, end - begin)
+        at = _copy(texts, begin, end, data, at)
+    return at
+
+
 @njit(
     types.int64(
-        NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, VALUE_ENDS, TEXT, VALUE_ENDS, TEXT,
+        NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, NUMBERS, TEXT, NUMBERS, TEXT,
         LIST, LIST, LIST, BYTES,
     ),
     cache=True,
@@ -76,6 +78,7 @@ def write_layer(
     mask = slots - 1
     tags = np.empty(2 * columns.size + 1, np.int64)
     key_list = np.empty(columns.size + 1, np.int64)
+    number = np.empty(10, np.uint8)  # where the length of an identifier is found
     for k in range(kept.size):
         place = kept[k]
         row = rows[place]
@@ -97,32 +100,21 @@ def write_layer(
                 key_list[key_count] = column
                 key_count += 1
             tags[count], tags[count + 1] = key_places[column], table[2 * slot + 1]
-            tag_bytes += _width(tags[count]) + _width(tags[count + 1])
+            tag_bytes += width(tags[count]) + width(tags[count + 1])
             count += 2
         begin, end = starts[place], stops[place]
         length = end - begin
         if at + length + tag_bytes + _FRAME > data.size:
             return -1
         identifier = ids[row]
-        size = 2 + 1 + _width(length) + length
+        size = 2 + 1 + width(length) + length
         if count > 0:
-            size += 1 + _width(tag_bytes) + tag_bytes
-        id_width, left = 1, identifier
-        while left > np.uint64(127):
-            left >>= np.uint64(7)
-            id_width += 1
-        size += 1 + id_width
+            size += 1 + width(tag_bytes) + tag_bytes
+        size += 1 + put_unsigned(number, 0, identifier)
         data[at] = np.uint8(_FEATURE)
         at = put(data, at + 1, size)
         data[at] = np.uint8(_ID)
-        at += 1
-        left = identifier
-        while left > np.uint64(127):
-            data[at] = np.uint8((left & np.uint64(127)) | np.uint64(128))
-            left >>= np.uint64(7)
-            at += 1
-        data[at] = np.uint8(left)
-        at += 1
+        at = put_unsigned(data, at + 1, identifier)
         if count > 0:
             data[at] = np.uint8(_TAGS)
             at = put(data, at + 1, np.int64(tag_bytes))
@@ -133,18 +125,5 @@ def write_layer(
         data[at + 2] = np.uint8(_GEOMETRY)
         at = put(data, at + 3, length)
         at = _copy(commands, begin, end, data, at)
-    for k in range(key_count):
-        begin, end = key_ends[key_list[k]], key_ends[key_list[k] + 1]
-        if at + end - begin + 12 > data.size:
-            return -1
-        data[at] = np.uint8(_KEY)
-        at = put(data, at + 1, end - begin)
-        at = _copy(keys, begin, end, data, at)
-    for k in range(value_count):
-        begin, end = value_ends[value_list[k]], value_ends[value_list[k] + 1]
-        if at + end - begin + 12 > data.size:
-            return -1
-        data[at] = np.uint8(_VALUE)
-        at = put(data, at + 1, end - begin)
-        at = _copy(values, begin, end, data, at)
-    return at
+    at = _write_entries(_KEY, key_list, key_count, key_ends, keys, data, at)
+    return _write_entries(_VALUE, value_list, value_count, value_ends, values, data, at)

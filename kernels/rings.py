@@ -3,13 +3,13 @@
 import numpy as np
 from numba import njit, types
 
-PLACES = types.Array(types.int64, 1, "C", readonly=True)
+from kernels.signature import LIST, NUMBERS
 
 _FEW = 48
 """Edges up to which each is compared with each; beyond, they are sorted first."""
 
 
-@njit(types.float64(PLACES, PLACES, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.float64(NUMBERS, NUMBERS, types.int64, types.int64), cache=True, nogil=True)
 def doubled_area(x, y, start, stop):
     """Return twice the area of a ring by the surveyor's formula, positive where it turns from x to y.
 
@@ -56,7 +56,7 @@ def edges_meet(x, y, after, i, j):
     return third * fourth <= 0
 
 
-@njit(types.boolean(PLACES, PLACES, PLACES, types.int64, types.int64[::1]), cache=True, nogil=True)
+@njit(types.boolean(NUMBERS, NUMBERS, NUMBERS, types.int64, LIST), cache=True, nogil=True)
 def is_simple(x, y, starts, rings, after):
     """Tell whether no two edges of some rings meet, except neighbours in the vertex between them.
 

@@ -7,13 +7,13 @@ below; the boxes themselves are level 0 and stand apart. The root is the last no
 import numpy as np
 from numba import njit, types, void
 
+from kernels.signature import LIST, PAIRS, VERTICES
+
 NODE = 16
 """Children of a node at most."""
 
 _DEEPEST = 16
 """Levels a tree can have: enough for 16^16 boxes."""
-
-BOXES = types.Array(types.int32, 2, "C", readonly=True)
 
 
 def tree_nodes(count: int) -> int:
@@ -25,7 +25,7 @@ def tree_nodes(count: int) -> int:
     return nodes
 
 
-@njit(void(BOXES, types.int32[:, ::1]), cache=True, nogil=True)
+@njit(void(VERTICES, PAIRS), cache=True, nogil=True)
 def build_tree(boxes, tree):
     """Write the nodes of a tree.
 
@@ -50,7 +50,7 @@ def build_tree(boxes, tree):
 
 
 @njit(
-    types.int64(BOXES, BOXES, types.int64, types.int64, types.int64, types.int64, types.int64[::1]),
+    types.int64(VERTICES, VERTICES, types.int64, types.int64, types.int64, types.int64, LIST),
     cache=True,
     nogil=True,
 )

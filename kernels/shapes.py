@@ -5,12 +5,13 @@ import math
 import numpy as np
 from numba import njit, types, void
 
-from kernels.drawing import KINDS, LINE, NUMBERS, OFFSETS, POINT, POLYGON, VERTICES
+from kernels.signature import COUNTS, KINDS, NUMBERS, OFFSETS, PAIRS, REALS, VERTICES
 
 REAL_PAIRS = types.Array(types.float64, 2, "C", readonly=True)
 FLAGS = types.Array(types.uint8, 1, "C", readonly=True)
-COUNTS = types.uint32[::1]
-PAIRS = types.int32[:, ::1]
+
+POINT, LINE, POLYGON = 1, 2, 3
+"""Kinds of features (Vector Tile Specification 2.1, clause 4.3.4)."""
 
 OPEN, OUTER, HOLE = 0, 1, 2
 """What a path is: points or a line; the outer ring of a polygon; one of its holes."""
@@ -22,6 +23,16 @@ _LOW, _HIGH = -(2.0**31), 2.0**31 - 1.0
 def _cell(value):
     """Return the number of the cell nearest to a place, kept within 32 bits."""
     return np.int32(min(max(math.floor(value + 0.5), _LOW), _HIGH))
+
+
+@njit(inline="always")
+def opened(vertices, start, size):
+    """Return the end of a ring without the vertices that repeat its first."""
+    while (
+        size - start > 1 and vertices[size - 1, 0] == vertices[start, 0] and vertices[size - 1, 1] == vertices[start, 1]
+    ):
+        size -= 1
+    return size
 
 
 @njit(inline="always")
@@ -72,12 +83,7 @@ def pack_paths(coordinates, path_ends, roles, origin_x, origin_y, cell, ends, ve
             vertices[size, 0], vertices[size, 1] = x, y
             size += 1
         if roles[path] != OPEN:
-            while (
-                size - start > 1
-                and vertices[size - 1, 0] == vertices[start, 0]
-                and vertices[size - 1, 1] == vertices[start, 1]
-            ):
-                size -= 1
+            size = opened(vertices, start, size)
             area = ring_area(vertices, start, size)
             if (area < 0) != (roles[path] == HOLE) and area != 0:
                 low, high = start + 1, size - 1
@@ -137,7 +143,7 @@ def gather_shapes(order, parts, ends, vertices, new_parts, new_ends, new_vertice
         new_parts[k + 1] = np.uint32(part_count)
 
 
-@njit(void(KINDS, OFFSETS, OFFSETS, VERTICES, types.float64[::1]), cache=True, nogil=True)
+@njit(void(KINDS, OFFSETS, OFFSETS, VERTICES, REALS), cache=True, nogil=True)
 def size_shapes(kinds, parts, ends, vertices, sizes):
     """Write the area of polygons, the length of lines, and 0 for points, in cells.
 

@@ -3,12 +3,8 @@
 import numpy as np
 from numba import njit, types, void
 
-from kernels.drawing import KINDS, NUMBERS, OFFSETS, POINT, POLYGON, VERTICES
-from kernels.shapes import COUNTS, PAIRS, ring_area
-
-MARKS = types.uint8[::1]
-KEYS = types.Array(types.int64, 1, "C", readonly=True)
-CHOSEN = types.Array(types.uint8, 1, "C", readonly=True)
+from kernels.shapes import POINT, POLYGON, opened, ring_area
+from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, PAIRS, VERTICES
 
 _HIGHEST = np.int64(2**31 - 1)
 
@@ -23,7 +19,7 @@ def _rounded(value, shift):
 
 @njit(
     types.UniTuple(types.int64, 2)(
-        KINDS, OFFSETS, OFFSETS, VERTICES, CHOSEN, types.int64, types.float64, COUNTS, COUNTS, PAIRS
+        KINDS, OFFSETS, OFFSETS, VERTICES, KINDS, types.int64, types.float64, COUNTS, COUNTS, PAIRS
     ),
     cache=True,
     nogil=True,
@@ -68,12 +64,7 @@ def coarsen(kinds, parts, ends, vertices, kept, shift, least_area, new_parts, ne
                 new_vertices[size, 0], new_vertices[size, 1] = x, y
                 size += 1
             if kinds[feature] == POLYGON:
-                while (
-                    size - start > 1
-                    and new_vertices[size - 1, 0] == new_vertices[start, 0]
-                    and new_vertices[size - 1, 1] == new_vertices[start, 1]
-                ):
-                    size -= 1
+                size = opened(new_vertices, start, size)
                 area = ring_area(new_vertices, start, size)
                 if size - start < 3 or abs(area) < least_area or (area > 0) != is_outer:
                     lost = lost or is_outer
@@ -96,7 +87,7 @@ def coarsen(kinds, parts, ends, vertices, kept, shift, least_area, new_parts, ne
     return part_count, size
 
 
-@njit(void(KINDS, OFFSETS, OFFSETS, KEYS, NUMBERS, MARKS), cache=True, nogil=True)
+@njit(void(KINDS, OFFSETS, OFFSETS, NUMBERS, NUMBERS, BYTES), cache=True, nogil=True)
 def mark_nodes(kinds, parts, ends, keys, order, nodes):
     """Mark the vertices that lines and borders must keep: their ends, and where more than two ways meet.
 
@@ -142,15 +133,15 @@ def mark_nodes(kinds, parts, ends, keys, order, nodes):
 @njit(
     void(
         VERTICES,
-        KEYS,
+        NUMBERS,
         types.int64,
         types.int64,
         types.int64,
         types.int64,
         types.float64,
-        MARKS,
-        types.int64[::1],
-        types.int64[::1],
+        BYTES,
+        LIST,
+        LIST,
     ),
     cache=True,
     nogil=True,
@@ -197,7 +188,7 @@ def _thin_arc(vertices, keys, begin, count, start, length, tolerance, kept, path
 
 
 @njit(
-    void(KINDS, OFFSETS, OFFSETS, VERTICES, KEYS, CHOSEN, types.float64, MARKS),
+    void(KINDS, OFFSETS, OFFSETS, VERTICES, NUMBERS, KINDS, types.float64, BYTES),
     cache=True,
     nogil=True,
 )

@@ -3,18 +3,16 @@
 import numpy as np
 from numba import njit, types, void
 
-from kernels.drawing import BYTES, put
+from kernels.signature import BYTES, LIST, NUMBERS, TEXT
+from kernels.varint import put, put_unsigned
 
-TEXT = types.Array(types.uint8, 1, "C", readonly=True)
-ENDS = types.Array(types.int64, 1, "C", readonly=True)
-WHOLE = types.Array(types.int64, 1, "C", readonly=True)
 REAL_BYTES = types.Array(types.uint8, 2, "C", readonly=True)
 
 _STRING, _DOUBLE, _INT, _SINT = 0x0A, 0x19, 0x20, 0x30
 """First bytes of the fields of a value: number and wire type."""
 
 
-@njit(types.int64(ENDS, TEXT, types.int64[::1], BYTES), cache=True, nogil=True)
+@njit(types.int64(NUMBERS, TEXT, LIST, BYTES), cache=True, nogil=True)
 def write_strings(text_ends, text, ends, data):
     """Write strings; return the bytes.
 
@@ -37,7 +35,7 @@ def write_strings(text_ends, text, ends, data):
     return at
 
 
-@njit(types.int64(WHOLE, types.int64[::1], BYTES), cache=True, nogil=True)
+@njit(types.int64(NUMBERS, LIST, BYTES), cache=True, nogil=True)
 def write_integers(values, ends, data):
     """Write whole numbers, negative ones with the sign in the lowest bit; return the bytes.
 
@@ -55,18 +53,12 @@ def write_integers(values, ends, data):
         if value < 0:
             left = (np.uint64(~value) << np.uint64(1)) | np.uint64(1)
             data[at] = np.uint8(_SINT)
-        at += 1
-        while left > np.uint64(127):
-            data[at] = np.uint8((left & np.uint64(127)) | np.uint64(128))
-            left >>= np.uint64(7)
-            at += 1
-        data[at] = np.uint8(left)
-        at += 1
+        at = put_unsigned(data, at + 1, left)
         ends[k + 1] = at
     return at
 
 
-@njit(void(REAL_BYTES, types.int64[::1], BYTES), cache=True, nogil=True)
+@njit(void(REAL_BYTES, LIST, BYTES), cache=True, nogil=True)
 def write_doubles(values, ends, data):
     """Write numbers.
 

@@ -4,8 +4,9 @@ import mapbox_vector_tile
 import numpy as np
 import pytest
 
-from kernels.drawing import DRAWN, FULL, LINE, NOTHING, ODD, POINT, POLYGON, draw, measure
+from kernels.drawing import DRAWN, FULL, NOTHING, ODD, draw, measure
 from kernels.mvt import write_layer
+from kernels.shapes import LINE, POINT, POLYGON
 
 
 def arrays(*features):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from kernels.drawing import LINE, POINT, POLYGON
-from kernels.shapes import HOLE, OPEN, OUTER, bound_shapes, gather_shapes, pack_paths, size_shapes
+from kernels.shapes import HOLE, LINE, OPEN, OUTER, POINT, POLYGON, bound_shapes, gather_shapes, pack_paths, size_shapes
 
 
 def packed(path, role, cell=0.5):

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.drawing import LINE, POLYGON
+from kernels.shapes import LINE, POLYGON
 from kernels.simplify import coarsen, mark_kept, mark_nodes
 
 

@@ -6,9 +6,8 @@ import shapely
 from numpy.typing import NDArray
 
 from kernels.crossings import find_crossings, spread_nodes
-from kernels.drawing import LINE, POINT, POLYGON
 from kernels.rtree import build_tree, tree_nodes
-from kernels.shapes import size_shapes
+from kernels.shapes import LINE, POINT, POLYGON, size_shapes
 from kernels.simplify import coarsen, mark_kept, mark_nodes
 from tiler.vector.grid import EXTENT, Grid
 from tiler.vector.mend import mend

@@ -7,8 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from kernels.drawing import LINE, POINT, POLYGON
-from kernels.shapes import HOLE, OPEN, OUTER, bound_shapes, gather_shapes, pack_paths
+from kernels.shapes import HOLE, LINE, OPEN, OUTER, POINT, POLYGON, bound_shapes, gather_shapes, pack_paths
 from tiler.vector.grid import MERCATOR, Grid, is_geographic
 from tiler.vector.quantise import clip, split_kinds
 from tiler.vector.space import transformer
