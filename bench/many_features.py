@@ -5,7 +5,6 @@
 
 import random
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench.apart import run_apart
 from bench.memory import read_memory
 from bench.scenario import Figure, Target, Trial
-from core.errors import Unavailable
 
 _COLS, _ROWS = 4_096, 2_448
 """Squares in each direction, a little over ten million."""
@@ -189,16 +188,8 @@ def _inside(box: NDArray[np.int32], side: int, count: int) -> list[tuple[int, in
 
 
 def _apart(what: str, folder: Path) -> bytes:
-    command = [sys.executable, "-m", "bench.many_features", what, str(folder)]
-    root = Path(__file__).resolve().parents[1]
-    try:
-        ended = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=True, cwd=root)
-    except subprocess.TimeoutExpired as err:
-        raise Unavailable(f"the source of many features took more than {_TIMEOUT_S:.0f} s to {what}") from err
-    except subprocess.CalledProcessError as err:
-        said = err.stderr.decode(errors="replace")[-300:]
-        raise Unavailable(f"the source of many features could not be made to {what} ({said})") from err
-    return ended.stdout
+    failure = f"the source of many features could not be made to {what}"
+    return run_apart("bench.many_features", what, str(folder), timeout_s=_TIMEOUT_S, failure=failure)
 
 
 def main(what: str, folder: Path) -> int:

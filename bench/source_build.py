@@ -4,7 +4,6 @@
 """
 
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from bench.apart import run_apart
 from bench.buildings import BUILDINGS, COUNT, CRS, prepare_buildings
 from bench.memory import forget_peak, read_memory
 from bench.scenario import Figure, Target, Trial
-from core.errors import Unavailable
 
 _PASSES = 3
 _TIMEOUT_S = 600.0
@@ -78,15 +77,14 @@ def build_apart(parquet: Path, stem: Path) -> Built:
     Raises:
         Unavailable: It fails.
     """
-    command = [sys.executable, "-m", "bench.source_build", str(parquet), str(stem)]
-    root = Path(__file__).resolve().parents[1]
-    try:
-        ended = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=True, cwd=root)
-    except subprocess.TimeoutExpired as err:
-        raise Unavailable(f"{parquet.name} was not built after {_TIMEOUT_S:.0f} s") from err
-    except subprocess.CalledProcessError as err:
-        raise Unavailable(f"{parquet.name} could not be built ({err.stderr.decode(errors='replace')[-300:]})") from err
-    return msgspec.json.decode(ended.stdout, type=Built)
+    printed = run_apart(
+        "bench.source_build",
+        str(parquet),
+        str(stem),
+        timeout_s=_TIMEOUT_S,
+        failure=f"{parquet.name} could not be built",
+    )
+    return msgspec.json.decode(printed, type=Built)
 
 
 def main(parquet: Path, stem: Path) -> int:

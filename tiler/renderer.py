@@ -245,8 +245,7 @@ class Renderer:
             if len(missing) == len(tiles):
                 raise missing[0]
             data = [b"" if isinstance(one, TileNotFound) else one for one in tiles]
-            whole = await self._pool.run(join, data)
-            return await self._pool.run(compress, whole, coding) if whole else whole
+            return await self._pool.run(lambda: _packed(join(data), coding))
 
         data = await self._cache.get((etag, coding), make)
         return self._done(data, made[0] if made else "cache", start, {})
@@ -310,6 +309,11 @@ def _draw(vectors: vector_tile.TileSource, source: VectorSource, wanted: TileAdd
         keys=None if selection.keys is None else frozenset(selection.keys),
         holds=partial(rows_that_hold, selection, source.fields, vectors.values) if selection.filter else None,
     )
+    return _packed(data, coding)
+
+
+def _packed(data: bytes, coding: Coding) -> bytes:
+    """Compress a tile; one with nothing in it stays so."""
     return compress(data, coding) if data else data
 
 

@@ -27,7 +27,7 @@ from tiler.ingest.vector_stray import find_strays
 from tiler.ingest.vector_zoom import suggest_zooms
 from tiler.vector.attributes import tile_fields
 from tiler.vector.build import build_tiles, wanted_crs
-from tiler.vector.geoparquet import COVERING, KEY, encode_geo
+from tiler.vector.geoparquet import BOX, KEY, encode_geo, free_name
 
 GROUP_ROWS = 65_536
 """Features of a row group at most."""
@@ -229,22 +229,14 @@ def _groups(order: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[ND
 def _name_columns(attributes: pa.Schema, crs: CRS, survey: Survey, total: Bounds) -> tuple[tuple[str, str], pa.Schema]:
     """Return the names of the geometry and the box column, and the schema of the file with its metadata."""
     taken = set(attributes.names)
-    geometry = _free("geometry", taken)
-    covering = _free("bbox", taken)
+    geometry = free_name("geometry", taken)
+    covering = free_name("bbox", taken)
     low_z, high_z = survey.z_range
     deep = any(kind.endswith(" Z") for kind in survey.types) and low_z <= high_z
     bbox = (*total[:2], low_z, *total[2:], high_z) if deep else total
     geo = encode_geo(column=geometry, covering=covering, crs=crs, geometry_types=sorted(survey.types), bbox=bbox)
-    box = pa.struct([pa.field(corner, pa.float64(), nullable=False) for corner in COVERING])
-    schema = attributes.append(pa.field(geometry, pa.binary())).append(pa.field(covering, box))
+    schema = attributes.append(pa.field(geometry, pa.binary())).append(pa.field(covering, BOX))
     return (geometry, covering), schema.with_metadata({KEY: geo})
-
-
-def _free(name: str, taken: set[str]) -> str:
-    lowered = {one.lower() for one in taken}
-    if name not in lowered:
-        return name
-    return next(candidate for n in range(1, len(taken) + 2) if (candidate := f"{name}_{n}") not in lowered)
 
 
 def _write(

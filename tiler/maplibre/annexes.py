@@ -4,23 +4,22 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 import msgspec
-from isal import igzip
 
 from core.cache import ByteCache
 from core.errors import NotFound
 from core.layer import PublishedLayer
+from tiler.compression import compress
 from tiler.maplibre.document import style_document
 from tiler.maplibre.fonts import fonts_of
 from tiler.maplibre.glyphs import LAST, RANGE, make_glyphs
 from tiler.maplibre.sprites import sprite_index, sprite_picture
-from tiler.maplibre.styles import map_style_of
+from tiler.maplibre.styles import map_style_name
 from tiler.pool import RenderPool
 
 CACHE_BYTES = 24 << 20
 """What is kept of all of it in memory, bytes: some three hundred ranges of letters."""
 
-_LEVEL = 2
-"""Of gzip by ISA-L."""
+_DIGEST_BYTES = 9
 
 Key = tuple[object, ...]
 
@@ -35,7 +34,7 @@ class Annex(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, data: bytes) -> "Annex":
         """Return bytes with their tag."""
-        return cls(data, f'"{blake2b(data, digest_size=9).hexdigest()}"')
+        return cls(data, f'"{_digest(data).hex()}"')
 
 
 class Annexes:
@@ -52,7 +51,7 @@ class Annexes:
             StyleNotFound: The layer has no such style, or no vector tiles.
             Unavailable: The render threads have too much to do.
         """
-        name = map_style_of(layer, name).name
+        name = map_style_name(layer, name)
         key = ("style", layer.name, layer.version, name, base_url, gzipped)
         return await self._get(key, lambda: style_document(layer, name, base_url), gzipped=gzipped)
 
@@ -80,7 +79,16 @@ class Annexes:
         return await self._get(("sprite", name, ratio, picture), lambda: make(name, ratio), gzipped=False)
 
     async def _get(self, key: Key, make: Callable[[], bytes], *, gzipped: bool) -> Annex:
-        async def compute() -> bytes:
-            return await self._pool.run(lambda: igzip.compress(make(), _LEVEL, mtime=0) if gzipped else make())
+        def made() -> bytes:
+            data = compress(make(), "gzip" if gzipped else "")
+            return _digest(data) + data
 
-        return Annex.of(await self._cache.get(key, compute))
+        async def compute() -> bytes:
+            return await self._pool.run(made)
+
+        kept = await self._cache.get(key, compute)  # with its digest before it, so that it is taken once
+        return Annex(kept[_DIGEST_BYTES:], f'"{kept[:_DIGEST_BYTES].hex()}"')
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST_BYTES).digest()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.sdf import encode_distances
 from tiler.maplibre.fonts import fonts
+from tiler.protobuf import bytes_field, number_field, zigzag
 
 EM_PIXELS = 24
 """Size that the letters are drawn at, pixels an em; clients scale them."""
@@ -49,12 +50,12 @@ def make_glyphs(names: tuple[str, ...], start: int) -> bytes:
     with _reading:
         faces = [_face(name) for name in names]
         drawn = [
-            _field(3, _glyph(face, character))
+            bytes_field(3, _glyph(face, character))
             for character in range(start, start + RANGE)
             if (face := next((one for one in faces if one.get_char_index(character)), None)) is not None
         ]
-    stack = _field(1, ", ".join(names).encode()) + _field(2, f"{start}-{start + RANGE - 1}".encode())
-    return _field(1, stack + b"".join(drawn))
+    stack = bytes_field(1, ", ".join(names).encode()) + bytes_field(2, f"{start}-{start + RANGE - 1}".encode())
+    return bytes_field(1, stack + b"".join(drawn))
 
 
 @lru_cache(maxsize=32)
@@ -78,10 +79,10 @@ def _glyph(face: Any, character: int) -> bytes:
         width, height = math.ceil(segments[:, ::2].max()) - left, top - math.floor(segments[:, 1::2].min())
         pixels = np.empty((height + 2 * BUFFER, width + 2 * BUFFER), np.uint8)
         encode_distances(segments, left - BUFFER, top + BUFFER, RADIUS, pixels)
-        bitmap = _field(2, pixels.tobytes())
+        bitmap = bytes_field(2, pixels.tobytes())
         top -= math.ceil(face.ascender * scale)
-    numbers = ((3, width), (4, height), (5, _zigzag(left)), (6, _zigzag(top)), (7, advance))
-    return b"".join((_number(1, character), bitmap, *(_number(field, value) for field, value in numbers)))
+    numbers = ((3, width), (4, height), (5, zigzag(left)), (6, zigzag(top)), (7, advance))
+    return b"".join((number_field(1, character), bitmap, *(number_field(field, value) for field, value in numbers)))
 
 
 def outline(shape: Any) -> _Segments:
@@ -126,25 +127,3 @@ def _cubic_between(
 
 def _weighted(parts: Iterable[float], axis: int, points: Iterable[tuple[float, float]]) -> float:
     return sum(part * point[axis] for part, point in zip(parts, points, strict=True))
-
-
-def _zigzag(value: int) -> int:
-    """Return a signed number as protocol buffers write `sint32`."""
-    return value * 2 if value >= 0 else -value * 2 - 1
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _field(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

@@ -24,8 +24,8 @@ def map_style_titles(layer: PublishedLayer) -> dict[str, str]:
     )
 
 
-def map_style_of(layer: PublishedLayer, name: str) -> MapStyle:
-    """Return a style of a vector layer; `default` is its first.
+def map_style_name(layer: PublishedLayer, name: str) -> str:
+    """Return the name of a style of a vector layer; `default` is its first.
 
     Raises:
         StyleNotFound: The layer has no such style, or no vector tiles.
@@ -38,6 +38,16 @@ def map_style_of(layer: PublishedLayer, name: str) -> MapStyle:
     wanted = names[0] if name == DEFAULT else name
     if wanted not in names:
         raise StyleNotFound(f"{layer.name} has no style {name[:80]!r}", f"its styles: {', '.join(names)}")
+    return wanted
+
+
+def map_style_of(layer: PublishedLayer, name: str) -> MapStyle:
+    """Return a style of a vector layer; `default` is its first.
+
+    Raises:
+        StyleNotFound: The layer has no such style, or no vector tiles.
+    """
+    wanted = map_style_name(layer, name)
     return next((style for style in layer.map_styles if style.name == wanted), None) or default_style(layer)
 
 

@@ -1,9 +1,10 @@
 """The `geo` metadata of GeoParquet 1.1: what a Parquet file says of its geometries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -14,6 +15,17 @@ KEY = b"geo"
 
 COVERING = ("xmin", "ymin", "xmax", "ymax")
 """Fields of the struct column that covers the geometries with their boxes."""
+
+
+BOX = pa.struct([pa.field(corner, pa.float64(), nullable=False) for corner in COVERING])
+"""Its type."""
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name for a column that no other has, whatever the case: the one wished, else that with a number."""
+    lowered = {one.lower() for one in taken}
+    candidates = (name, *(f"{name}_{number}" for number in range(1, len(lowered) + 2)))
+    return next(one for one in candidates if one not in lowered)
 
 
 class GeoColumn(msgspec.Struct, frozen=True):

@@ -14,7 +14,9 @@ EXTENT = 4096
 MERCATOR = "EPSG:3857"
 LAMBERT_93 = "EPSG:2154"
 
-_MERCATOR_EDGE_M = 20037508.342789244
+MERCATOR_EDGE_M = 20037508.342789244
+"""Where longitudes come round, metres from the middle."""
+
 _FINEST_M, _COARSEST_M = 0.001, 0.01
 """A cell that serves millimetres, within 32 bits a side."""
 
@@ -40,7 +42,7 @@ def grid_of(crs: str) -> Grid:
     centimetre. Any other has cells of 2^-7 metres, or of 2^-32 of the circle in degrees.
     """
     if crs == MERCATOR:
-        return Grid(crs, 0.0, 0.0, 2 * _MERCATOR_EDGE_M / 2.0**32, 21)
+        return Grid(crs, 0.0, 0.0, 2 * MERCATOR_EDGE_M / 2.0**32, 21)
     for tms in tile_matrix_sets().values():
         coarse_first = [matrix.cell_size for matrix in tms.matrices]
         doubles = all(abs(a / b - 2.0) < 1e-9 for a, b in pairwise(coarse_first))

@@ -12,7 +12,7 @@ from kernels.simplify import coarsen, mark_kept, mark_nodes
 from tiler.vector.grid import EXTENT, Grid
 from tiler.vector.mend import mend
 from tiler.vector.quantise import split_kinds
-from tiler.vector.shapes import Shapes, boxes_of, join, pack, take, unpack
+from tiler.vector.shapes import Shapes, boxes_of, join, pack_cells, take, unpack
 
 TILE_BYTES = 400_000
 """Bytes that the features of a tile of a level are meant to have at most, as estimated."""
@@ -146,11 +146,10 @@ def _mend(thinned: Shapes, odd: NDArray[np.int64], unit: float) -> Shapes:
     mended, _, _ = mend(cells)
     hopeless = shapely.is_missing(mended)  # so spiky that simpler it crosses itself all over
     mended[hopeless] = shapely.convex_hull(cells[hopeless])
-    mended = shapely.transform(shapely.set_precision(mended, 1.0), lambda xy: xy * unit * [1.0, -1.0])
+    mended = shapely.transform(shapely.set_precision(mended, 1.0), lambda xy: xy * unit)
     pieces, places = split_kinds(mended)
     areas = shapely.get_dimensions(pieces) == 2
-    plain = Grid("", 0.0, 0.0, 1.0, 1)
-    found = pack(pieces[areas], thinned.rows[odd][places[areas]], plain, "")
+    found = pack_cells(pieces[areas], thinned.rows[odd][places[areas]])
     others = np.setdiff1d(np.arange(thinned.count), odd)
     return join([take(thinned, others), found])
 

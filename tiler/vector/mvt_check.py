@@ -7,23 +7,21 @@ from itertools import pairwise
 import msgspec
 
 from core.errors import BadSource
-
-_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
-"""Wire types of Protocol Buffers."""
+from tiler.protobuf import BYTES, FIXED_32, FIXED_64, VARINT, read_varint
 
 _LAYER, _NAME, _FEATURES, _KEYS, _VALUES, _EXTENT, _VERSION = 3, 1, 2, 3, 4, 5, 15
 _TAGS, _TYPE, _GEOMETRY = 2, 3, 4
 
 _LAYER_WIRES = {
-    _NAME: _BYTES,
-    _FEATURES: _BYTES,
-    _KEYS: _BYTES,
-    _VALUES: _BYTES,
-    _EXTENT: _VARINT,
-    _VERSION: _VARINT,
+    _NAME: BYTES,
+    _FEATURES: BYTES,
+    _KEYS: BYTES,
+    _VALUES: BYTES,
+    _EXTENT: VARINT,
+    _VERSION: VARINT,
 }
-_FEATURE_WIRES = {1: _VARINT, _TAGS: _BYTES, _TYPE: _VARINT, _GEOMETRY: _BYTES}
-_VALUE_WIRES = {1: _BYTES, 2: _FIXED_32, 3: _FIXED_64, 4: _VARINT, 5: _VARINT, 6: _VARINT, 7: _VARINT}
+_FEATURE_WIRES = {1: VARINT, _TAGS: BYTES, _TYPE: VARINT, _GEOMETRY: BYTES}
+_VALUE_WIRES = {1: BYTES, 2: FIXED_32, 3: FIXED_64, 4: VARINT, 5: VARINT, 6: VARINT, 7: VARINT}
 
 _UNKNOWN, _POINT, _LINE, _AREA = 0, 1, 2, 3
 _MOVE, _DRAW, _CLOSE = 1, 2, 7
@@ -59,7 +57,7 @@ def check(data: bytes) -> list[str]:
         for number, wire, content, _ in _fields(data):
             if number != _LAYER:
                 continue
-            if wire != _BYTES:
+            if wire != BYTES:
                 raise _Broken("has a layer that is no message")
             names[_check_layer(content, found)] += 1
     except _Broken as err:
@@ -84,8 +82,8 @@ def split_layers(data: bytes) -> tuple[LayerBytes, ...]:
         while at < len(data):
             begin = at
             number, wire, content, _, at = _field(data, at)
-            if number == _LAYER and wire == _BYTES:
-                names = [name for field, kind, name, _ in _fields(content) if (field, kind) == (_NAME, _BYTES)]
+            if number == _LAYER and wire == BYTES:
+                names = [name for field, kind, name, _ in _fields(content) if (field, kind) == (_NAME, BYTES)]
                 layers.append(LayerBytes(names[-1].decode(errors="replace") if names else "", data[begin:at]))
     except _Broken as err:
         raise BadSource(f"a tile is no vector tile: it {err}", "was it copied whole?") from err
@@ -236,7 +234,7 @@ def _gather(data: bytes, wires: dict[int, int]) -> tuple[dict[int, list[bytes]],
             continue
         if wire != wanted:
             raise _Broken(f"has field {number} written in another type")
-        if wire == _VARINT:
+        if wire == VARINT:
             numbers[number].append(value)
         else:
             blocks[number].append(content)
@@ -257,13 +255,13 @@ def _field(data: bytes, at: int) -> tuple[int, int, bytes, int, int]:
     number, wire = head >> 3, head & 7
     if number == 0:
         raise _Broken("has a field of number 0")
-    if wire == _VARINT:
+    if wire == VARINT:
         value, at = _varint(data, at)
         return number, wire, b"", value, at
-    if wire == _BYTES:
+    if wire == BYTES:
         length, at = _varint(data, at)
-    elif wire in {_FIXED_64, _FIXED_32}:
-        length = 8 if wire == _FIXED_64 else 4
+    elif wire in {FIXED_64, FIXED_32}:
+        length = 8 if wire == FIXED_64 else 4
     else:
         raise _Broken(f"has wire type {wire}, which is not known")
     if at + length > len(data):
@@ -279,14 +277,7 @@ def _varints(data: bytes) -> Iterator[int]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data):
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise _Broken("has a number of more than ten bytes")
-    raise _Broken("is cut")
+    try:
+        return read_varint(data, at)
+    except ValueError as err:
+        raise _Broken(str(err)) from None

@@ -15,6 +15,9 @@ from tiler.vector.space import transformer
 Geometries = NDArray[np.object_]
 
 _DEGREES = "OGC:CRS84"
+_CELLS = Grid("", 0.0, 0.0, 1.0, 1)
+"""Cells as coordinates."""
+
 _LAST_CELL = 2.0**31 - 1.0
 _HALF_TURN = 180.0
 _MERCATOR_LATITUDE = 85.0511287798066
@@ -81,6 +84,17 @@ def pack(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs: str)
         return _pack(paths, roles, part_counts, path_ends, coordinates, geometries, rows, grid)
     whole = pack(geometries[~beyond], rows[~beyond], grid, crs)
     return join([whole, _pack_cut(geometries[beyond], rows[beyond], grid, crs)])
+
+
+def pack_cells(geometries: Geometries, rows: NDArray[np.uint32]) -> Shapes:
+    """Return geometries whose x and y are cells, y going down: what `unpack` makes, back again.
+
+    Args:
+        geometries: None empty, each of one kind, shape (n,).
+        rows: Row of each, ascending, shape (n,).
+    """
+    upright = shapely.transform(geometries, lambda xy: xy * np.array([1.0, -1.0]))
+    return pack(upright, rows, _CELLS, _CELLS.crs)
 
 
 def take(shapes: Shapes, numbers: NDArray[np.int64]) -> Shapes:

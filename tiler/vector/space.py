@@ -8,17 +8,13 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from core.layer import Bounds
-
-EXTENT = 4096
-"""Width and height of a tile in its own units; x to the right, y down (Vector Tile Specification 2.1, clause 4.3)."""
+from tiler.vector.grid import EXTENT, MERCATOR, MERCATOR_EDGE_M
 
 BUFFER = 64
 """Units beyond the edges that are still drawn, so that strokes do not end there: four pixels of 256."""
 
 _STEPS = 17
 """Points a side of the grid by which a tile's box is found in another CRS."""
-
-_MERCATOR_EDGE_M = 20037508.342789244
 
 
 def query_box(bounds: Bounds, crs: str, source_crs: str) -> Bounds | None:
@@ -64,20 +60,6 @@ def to_tile(geometries: NDArray[np.object_], bounds: Bounds, crs: str, source_cr
     return moved
 
 
-def boxes_to_tile(boxes: NDArray[np.float64], bounds: Bounds, crs: str, source_crs: str) -> NDArray[np.float64]:
-    """Return boxes in tile units from two opposite corners each: good for a size and a place, not for an edge.
-
-    Args:
-        boxes: West, south, east, north in the CRS of the layer, shape (n, 4).
-        bounds: West, south, east, north of the tile, in `crs`.
-        crs: CRS of the tile.
-        source_crs: CRS of the layer.
-    """
-    first = _place(boxes[:, :2], bounds, crs, source_crs)
-    second = _place(boxes[:, 2:], bounds, crs, source_crs)
-    return np.column_stack([np.minimum(first, second), np.maximum(first, second)])
-
-
 @lru_cache(maxsize=256)
 def transformer(crs: str, target: str) -> Transformer:
     """Return the way from one CRS to another, x then y on both sides."""
@@ -113,7 +95,7 @@ def _edges(crs: str) -> tuple[float, float]:
     """Return how far from 0 the coordinates of a CRS go before longitudes come round again."""
     if CRS.from_user_input(crs).is_geographic:
         return 180.0, 90.0
-    return (_MERCATOR_EDGE_M, _MERCATOR_EDGE_M) if crs == "EPSG:3857" else (np.inf, np.inf)
+    return (MERCATOR_EDGE_M, MERCATOR_EDGE_M) if crs == MERCATOR else (np.inf, np.inf)
 
 
 def _place(xy: NDArray[np.float64], bounds: Bounds, crs: str, source_crs: str) -> NDArray[np.float64]:

@@ -11,10 +11,11 @@ from core.layer import Bounds
 from kernels.drawing import DRAWN, FULL, ODD, draw, measure
 from kernels.mvt import write_layer
 from kernels.rtree import search_tree
+from tiler.protobuf import bytes_field, number_field
 from tiler.vector.grid import EXTENT, Grid
 from tiler.vector.levels import Level, scatter
 from tiler.vector.quantise import clip, quantise, split_kinds
-from tiler.vector.shapes import Shapes, boxes_of, pack, take, unpack
+from tiler.vector.shapes import Shapes, boxes_of, pack_cells, take, unpack
 from tiler.vector.space import BUFFER, query_box, to_tile
 from tiler.vector.values import Values, encode_keys
 
@@ -45,10 +46,11 @@ _LARGE = 500
 _WINDOW = 512
 """Units beyond the tile's edges that such a cut leaves."""
 
+_LAYER, _VERSION, _NAME, _EXTENT = 3, 15, 1, 5
+"""Numbers of the fields of a tile and of a layer (clause 4.1)."""
+
 _LOW, _HIGH = -BUFFER, EXTENT + BUFFER
 _CLIP = (float(_LOW), float(_LOW), float(_HIGH), float(_HIGH))
-_CELLS = Grid("", 0.0, 0.0, 1.0, 1)
-"""Units of a tile as a grid, where y was turned over."""
 
 
 Holds = Callable[[NDArray[np.uint32]], NDArray[np.bool_]]
@@ -261,8 +263,7 @@ def _draw_geometries(geometries: NDArray[np.object_], rows: NDArray[np.uint32], 
     pieces, places = split_kinds(geometries)
     drawn = quantise(pieces, _CLIP, tolerance)
     seen = ~shapely.is_empty(drawn)
-    upright = shapely.transform(drawn[seen], lambda xy: xy * [1.0, -1.0])
-    shapes = pack(upright, rows[places[seen]], _CELLS, "")
+    shapes = pack_cells(drawn[seen], rows[places[seen]])
     if shapes.count == 0:
         none = np.empty(0, np.int64)
         return _Drawing(shapes.rows, shapes.kinds, none, none, none, np.empty(0, np.uint8))
@@ -307,18 +308,5 @@ def _write(values: Values, drawing: _Drawing, kept: NDArray[np.int64], columns: 
         if size >= 0:
             break
         room *= 2
-    if len(kept) == 0:
-        return b""
-    title = name.encode()
-    head = b"\x78\x02\x0a" + _varint(len(title)) + title
-    tail = b"\x28" + _varint(EXTENT)
-    return b"\x1a" + _varint(len(head) + size + len(tail)) + head + data[:size].tobytes() + tail
-
-
-def _varint(number: int) -> bytes:
-    written = bytearray()
-    while number > 127:
-        written.append((number & 127) | 128)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
+    head = number_field(_VERSION, 2) + bytes_field(_NAME, name.encode())
+    return bytes_field(_LAYER, head + data[:size].tobytes() + number_field(_EXTENT, EXTENT))

@@ -1,6 +1,7 @@
 """Attributes of a layer, ready to be copied into tiles: each value once, as the message that carries it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadSource
 from kernels.values import write_doubles, write_integers, write_strings
+from tiler.protobuf import read_varint
 
 _OFTEN = 32
 """Times after which one more use of a value is taken to cost nothing but its number."""
@@ -92,7 +94,8 @@ class ValueWriter:
         return Values(tuple(keys), ids, self._codes, np.concatenate(self._ends), messages)
 
 
-def encode_keys(keys: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+@lru_cache(maxsize=1024)
+def encode_keys(keys: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return where each name begins and the names as UTF-8, one after the other."""
     encoded = [key.encode() for key in keys]
     ends = np.concatenate([[0], np.cumsum([len(key) for key in encoded])]).astype(np.int64)
@@ -112,12 +115,7 @@ def _decode(message: bytes) -> bool | int | float | str | None:
     field, body = message[0], message[1:]
     if field == 0x19:
         return float(np.frombuffer(body, "<f8")[0])
-    number, at = 0, 0
-    while True:
-        number |= (body[at] & 127) << (7 * at)
-        at += 1
-        if body[at - 1] < 128:
-            break
+    number, at = read_varint(body, 0)
     if field == 0x0A:
         return body[at:].decode()
     if field == 0x38:

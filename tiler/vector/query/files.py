@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tiler.pool import RenderPool
 from tiler.vector.attributes import tile_column, tile_kind
-from tiler.vector.geoparquet import COVERING, KEY, encode_geo
+from tiler.vector.geoparquet import BOX, KEY, encode_geo, free_name
 from tiler.vector.query.answer import Target, given_geometries
 from tiler.vector.query.selection import ROW
 
@@ -75,7 +75,7 @@ def _write_flatgeobuf(path: Path, tables: Iterator[pa.Table], schema: pa.Schema,
     import pyogrio
 
     flat = pa.schema([_flat_field(field) for field in schema if field.name not in {target.geometry, ROW}])
-    named = _free("id", flat.names)
+    named = free_name("id", flat.names)
     wkb = pa.field(target.geometry, pa.binary(), metadata={"ARROW:extension:name": "geoarrow.wkb"})
     out = flat.insert(0, pa.field(named, pa.int64())).append(wkb)
 
@@ -127,9 +127,8 @@ def _write_geoparquet(path: Path, tables: Iterator[pa.Table], schema: pa.Schema,
     """Write GeoParquet 1.1 with a covering column, ids in a column of their own."""
     kept = [field for field in schema if field.name not in {target.geometry, ROW}]
     names = [field.name for field in kept]
-    identity, covering = _free("id", names), _free("bbox", [*names, target.geometry])
-    box = pa.struct([pa.field(corner, pa.float64(), nullable=False) for corner in COVERING])
-    fields = [pa.field(identity, pa.int64()), *kept, pa.field(target.geometry, pa.binary()), pa.field(covering, box)]
+    identity, covering = free_name("id", names), free_name("bbox", [*names, target.geometry])
+    fields = [pa.field(identity, pa.int64()), *kept, pa.field(target.geometry, pa.binary()), pa.field(covering, BOX)]
     out = pa.schema(fields)
     kinds: set[str] = set()
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
@@ -143,7 +142,7 @@ def _write_geoparquet(path: Path, tables: Iterator[pa.Table], schema: pa.Schema,
                 group.column(ROW),
                 *(group.column(name) for name in names),
                 pa.array(shapely.to_wkb(geometries), pa.binary()),
-                pa.StructArray.from_arrays(list(boxes.T), fields=list(box)),
+                pa.StructArray.from_arrays(list(boxes.T), fields=list(BOX)),
             ]
             writer.write_table(pa.Table.from_arrays(columns, schema=out))
         bbox = [*low, *high] if np.isfinite(low).all() else [0.0, 0.0, 0.0, 0.0]
@@ -177,8 +176,3 @@ def _kinds(geometries: NDArray[np.object_]) -> set[str]:
     pairs = set(zip(shapely.get_type_id(present).tolist(), shapely.has_z(present).tolist(), strict=True))
     names = ("Point", "LineString", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
     return {(*names, "GeometryCollection")[kind] + (" Z" if deep else "") for kind, deep in pairs}
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    lowered = {one.lower() for one in taken}
-    return next(one for one in (name, *(f"{name}_{n}" for n in range(1, len(taken) + 2))) if one not in lowered)
