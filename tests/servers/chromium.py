@@ -28,6 +28,9 @@ NAMES_ON_PATH = ("chromium", "chromium-browser", "google-chrome", "chrome")
 UNPACK_TIMEOUT_S = 120
 START_TIMEOUT_MS = 60_000
 
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""How an archive is unpacked: Python has the filter since 3.11.4."""
+
 FLAGS = (
     "--no-sandbox",  # tests may run as root and in containers, and open our own page only
     "--use-gl=angle",
@@ -127,7 +130,7 @@ def _unpack(node: Path) -> Chromium:
                 tar = filling / f"{archive}.tar"
                 _brotli(node, PACKAGE / "bin" / f"{archive}.tar.br", tar)
                 with tarfile.open(tar) as opened:
-                    opened.extractall(filling, filter="data")
+                    opened.extractall(filling, **SAFELY)
                 tar.unlink()
             filling.rename(home)
         except OSError:

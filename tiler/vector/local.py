@@ -62,10 +62,14 @@ class LocalFiles:
         """Count a file as used just now, and remove others while all take too much."""
         if not self._found:
             self._found = True
-            found = sorted(self._folder.glob("[0-9a-f]*"), key=lambda one: one.stat().st_mtime)
-            self._kept = OrderedDict((one, one.stat().st_size) for one in found)
-        self._kept[path] = path.stat().st_size
-        self._kept.move_to_end(path)
+            known = [(one, _status(one)) for one in self._folder.glob("[0-9a-f]*")]
+            there = [(one, status) for one, status in known if status is not None]
+            there.sort(key=lambda pair: pair[1].st_mtime)
+            self._kept = OrderedDict((one, status.st_size) for one, status in there)
+        status = _status(path)
+        if status is not None:
+            self._kept[path] = status.st_size
+            self._kept.move_to_end(path)
         while sum(self._kept.values()) > self._capacity and len(self._kept) > 1:
             oldest, _ = self._kept.popitem(last=False)
             oldest.unlink(missing_ok=True)
@@ -84,3 +88,11 @@ class LocalFiles:
         finally:
             if await asyncio.to_thread(aside.exists):
                 await asyncio.to_thread(aside.unlink, missing_ok=True)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what the system knows of a file, None when another program has removed it."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

@@ -1,6 +1,7 @@
 """Vector layers mapped into memory: opened at most once at a time, given up when others are asked for more."""
 
 import asyncio
+import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -90,12 +91,20 @@ class VectorSources:
                     f"{source.href} has {size:,} bytes, more than the {MAX_FILE_BYTES:,} that an engine prepares",
                     "ingest the layer again",
                 )
-            await asyncio.to_thread(stem.parent.mkdir, parents=True, exist_ok=True)
-            column, crs = source.geometry_column, source.crs
-            await asyncio.to_thread(build_tiles, parquet, column, crs, stem, targets=(MERCATOR,))
+            await asyncio.to_thread(_build, parquet, source, shapes, values)
         self._files.keep(shapes)
         self._files.keep(values)
         return shapes, values
+
+
+def _build(parquet: Path, source: VectorSource, shapes: Path, values: Path) -> None:
+    """Make the two files; each appears whole."""
+    shapes.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=shapes.parent) as aside:
+        stem = Path(aside) / "made"
+        built = build_tiles(parquet, source.geometry_column, source.crs, stem, targets=(MERCATOR,))
+        built.values.replace(values)
+        built.shapes[0][1].replace(shapes)
 
 
 def _open(shapes: Path, values: Path) -> TileSource:

@@ -1,5 +1,6 @@
 """One vector tile from stored shapes: found, drawn, written, bounded in features and bytes."""
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -36,6 +37,9 @@ _SAME = 1e-9
 
 _ALIGNED = 1e-3
 """Cells by which the corner of a tile may miss the grid and count as on it."""
+
+_FAR = 2.0**40
+"""A cell beyond all: where a box has no end."""
 
 _FOUND = 32_768
 """Features that a search has room for before it is done again with more."""
@@ -116,17 +120,17 @@ def encode_tile(
         return b""
     columns = np.array([n for n, key in enumerate(source.values.keys) if keys is None or key in keys], np.int64)
     count = len(drawing.rows)
-    kept = np.arange(count)
-    order = kept
-    if count > MAX_FEATURES:
-        order = _by_importance(drawing)
-        kept = np.sort(order[:MAX_FEATURES])
-    data = _write(source.values, drawing, kept, columns, name)
-    while len(data) > MAX_BYTES and len(kept) > 1:
-        order = _by_importance(drawing)
-        kept = np.sort(order[: max(1, int(len(kept) * 0.9 * MAX_BYTES / len(data)))])
-        data = _write(source.values, drawing, kept, columns, name)
-    return data
+    data = b""
+    if count <= MAX_FEATURES:
+        data = _write(source.values, drawing, np.arange(count), columns, name)
+        if len(data) <= MAX_BYTES:
+            return data
+    order = _by_importance(drawing)
+    while True:
+        count = max(1, int(count * 0.9 * MAX_BYTES / len(data))) if data else MAX_FEATURES
+        data = _write(source.values, drawing, np.sort(order[:count]), columns, name)
+        if len(data) <= MAX_BYTES or count == 1:
+            return data
 
 
 def level_for(source: TileSource, unit: float) -> Level:
@@ -144,15 +148,9 @@ def _draw_own(source: TileSource, bounds: Bounds, holds: Holds | None) -> _Drawi
     level = level_for(source, place.unit)
     margin = (BUFFER + 1) * place.unit
     side = EXTENT * place.unit
-    found = _search(
-        level,
-        place.origin_x - margin,
-        place.origin_y - margin,
-        place.origin_x + side + margin,
-        place.origin_y + side + margin,
-    )
-    if holds is not None and len(found):
-        found = found[holds(level.shapes.rows[found])]
+    west, top = place.origin_x - margin, place.origin_y - margin
+    reach = side + 2.0 * margin
+    found = _search(level, (west, top, west + reach, top + reach), holds)
     if len(found) == 0:
         return None
     drawing, odd = _draw(level.shapes, level.boxes, found, place, sound=_is_sound(level, place))
@@ -162,7 +160,7 @@ def _draw_own(source: TileSource, bounds: Bounds, holds: Holds | None) -> _Drawi
             unpack(take(level.shapes, odd)), lambda xy: (xy - [place.origin_x, place.origin_y]) * scale
         )
         drawing = _joined(drawing, _draw_geometries(_near(geometries), level.shapes.rows[odd], 0.0), scale)
-    return drawing if drawing is not None and len(drawing.rows) else None
+    return drawing if len(drawing.rows) else None
 
 
 def _draw_foreign(source: TileSource, bounds: Bounds, crs: str, holds: Holds | None) -> _Drawing | None:
@@ -173,15 +171,9 @@ def _draw_foreign(source: TileSource, bounds: Bounds, crs: str, holds: Holds | N
         return None
     west, south, east, north = box
     level = level_for(source, max(east - west, north - south) / grid.cell / (EXTENT + 4 * BUFFER))
-    found = _search(
-        level,
-        (west - grid.origin_x) / grid.cell,
-        (grid.origin_y - north) / grid.cell,
-        (east - grid.origin_x) / grid.cell,
-        (grid.origin_y - south) / grid.cell,
-    )
-    if holds is not None and len(found):
-        found = found[holds(level.shapes.rows[found])]
+    left, right = (west - grid.origin_x) / grid.cell, (east - grid.origin_x) / grid.cell
+    top, bottom = (grid.origin_y - north) / grid.cell, (grid.origin_y - south) / grid.cell
+    found = _search(level, (left, top, right, bottom), holds)
     if len(found) == 0:
         return None
     origin = np.array([grid.origin_x, grid.origin_y])
@@ -195,7 +187,7 @@ def _place(grid: Grid, bounds: Bounds) -> _Place:
     west, _, east, north = bounds
     x, y = (west - grid.origin_x) / grid.cell, (grid.origin_y - north) / grid.cell
     unit = (east - west) / EXTENT / grid.cell
-    near_x, near_y, near_unit = float(round(x)), float(round(y)), 2.0 ** round(np.log2(unit))
+    near_x, near_y, near_unit = float(round(x)), float(round(y)), 2.0 ** round(math.log2(unit))
     aligned = abs(x - near_x) < _ALIGNED and abs(y - near_y) < _ALIGNED and abs(unit / near_unit - 1.0) < _SAME
     return _Place(near_x, near_y, near_unit) if aligned else _Place(x, y, unit)
 
@@ -206,20 +198,17 @@ def _is_sound(level: Level, place: _Place) -> bool:
     return level.shift >= 0 and place.unit == unit and place.origin_x % unit == 0 and place.origin_y % unit == 0
 
 
-def _search(level: Level, west: float, top: float, east: float, bottom: float) -> NDArray[np.int64]:
-    low_x, low_y = _bounded(np.floor(west)), _bounded(np.floor(top))
-    high_x, high_y = _bounded(np.ceil(east)), _bounded(np.ceil(bottom))
+def _search(level: Level, box: Bounds, holds: Holds | None) -> NDArray[np.int64]:
+    """Return the features of a level whose box meets another (lowest x, lowest y, highest x, highest y, cells)."""
+    low_x, low_y, high_x, high_y = (min(max(value, -_FAR), _FAR) for value in box)
+    low_x, low_y, high_x, high_y = math.floor(low_x), math.floor(low_y), math.ceil(high_x), math.ceil(high_y)
     found = np.empty(min(_FOUND, level.shapes.count), np.int64)
     count = search_tree(level.boxes, level.tree, low_x, low_y, high_x, high_y, found)
     if count > len(found):
         found = np.empty(count, np.int64)
         search_tree(level.boxes, level.tree, low_x, low_y, high_x, high_y, found)
-    return found[:count]
-
-
-def _bounded(value: float) -> int:
-    """Return a cell as a whole number that is far enough out where it is not a cell at all."""
-    return int(min(max(value, -(2.0**40)), 2.0**40))
+    found = found[:count]
+    return found[holds(level.shapes.rows[found])] if holds is not None and count else found
 
 
 def _draw(

@@ -48,7 +48,6 @@ class ValueWriter:
             codes: Receives the numbers of values, zeros, shape (rows, attributes); may lie in a file.
         """
         self._codes = codes
-        self._known: dict[bytes, int] = {}
         self._ends: list[NDArray[np.int64]] = [np.zeros(2, np.int64)]
         self._messages: list[NDArray[np.uint8]] = []
         self._count = 1
