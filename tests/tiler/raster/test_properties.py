@@ -14,8 +14,8 @@ from tests.tiler.raster.test_grid import exact
 from tests.tiler.raster.test_part import header_of, render
 from tiler.raster.codec import why_not
 from tiler.raster.directory import parse
-from tiler.raster.grid import lattice
-from tiler.raster.part import MAX_STRETCH, level_for
+from tiler.raster.grid import PixelGrid, lattice
+from tiler.raster.part import LEAST_REDUCTION, MAX_STRETCH, level_for
 
 SAME_SHARE = 0.9995
 """Pixels that nearest has in common with GDAL."""
@@ -84,6 +84,17 @@ def on_an_edge(source, grid, level):
         "set_number": 1,
         "resampling": "bilinear",
         "log_reduction": 3.0,
+        "across": 0.0,
+        "down": 0.0,
+        "scale": 1,
+    }
+)
+@example(
+    {
+        "source": Source(crs="EPSG:4326", bands=3, block=(128, 128), overviews=False),
+        "set_number": 1,
+        "resampling": "bilinear",
+        "log_reduction": 0.0,
         "across": 0.0,
         "down": 0.0,
         "scale": 1,
@@ -167,6 +178,19 @@ def test_a_stored_picture_is_what_gdal_reads(source):
     np.testing.assert_array_equal(np.isnan(values).all(axis=2), ~seen | np.isnan(wanted).all(axis=2))
     there = seen & ~np.isnan(wanted).any(axis=2)
     np.testing.assert_array_equal(values[there], wanted[there].astype(np.float32))
+
+
+@pytest.mark.parametrize("resampling", ["bilinear", "cubic"])
+@pytest.mark.parametrize("reduction", [1.04, 1.05, 1.055, 1.06, LEAST_REDUCTION["bilinear"], 1.068, 1.09])
+def test_where_kernels_begin_to_be_stretched_a_tile_is_still_gdals(resampling, reduction):
+    source = Source()
+    west, north, cell = PLACES[source.crs]
+    grid = PixelGrid(source.crs, west + 20 * cell, north - 20 * cell, cell * reduction, cell * reduction, 256, 256)
+    _, values, valid = render([stored(source)], grid, resampling=resampling, bands=source.colours)
+    wanted, seen = warp(stored(source), grid, resampling, level=0)
+    both = (valid > 0) & (seen > 0)
+    assert both.all()
+    assert np.abs(values.astype(float) - wanted)[both].mean() <= MEAN[resampling]
 
 
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
