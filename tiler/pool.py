@@ -35,6 +35,11 @@ class RenderPool:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether half of the calls that it may hold are running or waiting."""
+        return 2 * self.taken >= self._bound
+
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread and return what it returns.
 

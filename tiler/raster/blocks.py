@@ -111,6 +111,9 @@ class BlockCache:
             start = time.perf_counter()
             raw, failed = await self._read(claimed)
             stages["read"] = time.perf_counter() - start
+            if waits and raw and self._pool.busy:  # leave room to those that are waited for, who came before
+                found |= await self._waited(own, waits)
+                waits = {}
             if not failed and not waits:
                 decoded, failed, result = await self._pool.run(_decode_and_work, raw, found, work)
                 self._settle(own, decoded, failed)
@@ -126,6 +129,14 @@ class BlockCache:
             return await self._pool.run(work, found | decoded)
         except BaseException as error:
             self._settle(own, {}, dict.fromkeys(own, error))
+            raise
+
+    async def _waited(self, own: _Pending, waits: _Pending) -> Found:
+        """Return the blocks that others decode; when one does not come, give up those that we were to decode."""
+        try:
+            return {address: await asyncio.shield(future) for address, future in waits.items()}
+        except BaseException:
+            self._settle(own, {}, dict.fromkeys(own, _Abandoned("a block was given up")))
             raise
 
     async def read_block(self, header: RasterHeader, address: BlockAddress) -> tuple[bytes, bytes]:

@@ -1,6 +1,7 @@
 """tiler.raster.blocks: who waits for a block learns what becomes of that block, and of nothing else."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from core.errors import BadSource, PreconditionFailed, Unavailable
 from tests.doubles import MemoryStore
 from tests.tiler.raster.tiffs import photo, write_cog
 from tiler.pool import RenderPool
+from tiler.raster import blocks
 from tiler.raster.blocks import BlockAddress, BlockCache
 from tiler.raster.directory import parse
 from tiler.raster.header import RasterHeader
@@ -132,4 +134,49 @@ async def test_who_waits_takes_no_place_from_the_one_that_is_waited_for(scene):
     pool.close()
     assert not [one for one in answers if not isinstance(one, Unavailable | dict)]
     assert pool.taken == 0
+    assert not cache._pending
+
+
+async def test_who_waits_for_some_leaves_a_place_to_the_one_that_is_waited_for(scene, monkeypatch):
+    """All places of a small pool would else go to tiles that decode blocks of their own and cannot go on."""
+    store, header, _ = scene
+    decode, hold = blocks._decode, threading.Event()
+    monkeypatch.setattr(blocks, "_decode", lambda raw: hold.wait(10) and decode(raw))
+    pool = RenderPool(1, 1)
+    cache = BlockCache(store, pool, 1 << 20)
+    reads = {}
+
+    async def get_range(key, offset, length, *, if_match=""):
+        await reads.setdefault(offset, asyncio.Event()).wait()
+        return await MemoryStore.get_range(store, key, offset, length, if_match=if_match)
+
+    monkeypatch.setattr(store, "get_range", get_range)
+    first, *others = [
+        await begun(asyncio.create_task(cache.use([block(header, *place) for place in places], sums, {})))
+        for places in ([(0, 0)], [(0, 0), (1, 0)], [(0, 0), (0, 1)], [(0, 0), (1, 1)])
+    ]
+    awaited = header.tiff.levels[0].span(0, 0)[0]
+    for offset in sorted(reads, key=lambda offset: offset == awaited):  # the block of the first comes last
+        reads[offset].set()
+        await asyncio.sleep(0.02)
+    hold.set()
+    assert set(await first) == {(0, 0)}
+    answers = await asyncio.gather(*others, return_exceptions=True)
+    pool.close()
+    assert not [one for one in answers if not isinstance(one, Unavailable | dict)]
+    assert not cache._pending
+
+
+async def test_blocks_of_who_waits_in_vain_are_taken_over_by_others(scene, monkeypatch):
+    store, header, cache = scene
+    monkeypatch.setattr(RenderPool, "busy", property(lambda pool: True))
+    bad = damage(store, header, 0, 0)
+    one = await begun(asyncio.create_task(cache.use([block(bad, 0, 0)], sums, {})))
+    other = await begun(asyncio.create_task(cache.use([block(bad, 0, 0), block(bad, 1, 1)], sums, {})))
+    third = await begun(asyncio.create_task(cache.use([block(bad, 1, 1)], sums, {})))
+    store.gate.set()
+    for task in (one, other):
+        with pytest.raises(BadSource, match="column 0, row 0"):
+            await task
+    assert set(await third) == {(1, 1)}
     assert not cache._pending
