@@ -70,8 +70,9 @@ def draw_all(stem: Path) -> list[Drawn]:
 
     from tiler.matrix import tile_bounds, tile_matrix_set
     from tiler.vector.grid import MERCATOR
+    from tiler.vector.layer import TileSource
     from tiler.vector.stored import open_levels, open_values
-    from tiler.vector.tile import TileSource, encode_tile
+    from tiler.vector.tile import encode_tile
 
     grid, levels = open_levels(stem.with_name(f"{stem.name}.0.shapes.arrow"))
     source = TileSource(grid, levels, open_values(stem.with_name(f"{stem.name}.values.arrow")))

@@ -141,8 +141,9 @@ def open_many(folder: Path, tiles: int = _TILES) -> Opened:
     """
     from tiler.matrix import tile_bounds, tile_matrix_set
     from tiler.vector.grid import EXTENT, MERCATOR
+    from tiler.vector.layer import TileSource
     from tiler.vector.stored import open_levels, open_values
-    from tiler.vector.tile import TileSource, encode_tile
+    from tiler.vector.tile import encode_tile
 
     first = folder / "first"
     first.mkdir()

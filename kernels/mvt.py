@@ -3,11 +3,8 @@
 import numpy as np
 from numba import njit, types
 
-from kernels.signature import BYTES, KINDS, LIST, NUMBERS, OFFSETS, TEXT
+from kernels.signature import BYTES, CODES, IDS, KINDS, LIST, NUMBERS, OFFSETS, TEXT
 from kernels.varint import put, put_unsigned, width
-
-CODES = types.Array(types.uint32, 2, "C", readonly=True)
-IDS = types.Array(types.uint64, 1, "C", readonly=True)
 
 _ID, _TAGS, _TYPE, _GEOMETRY = 0x08, 0x12, 0x18, 0x22
 """First bytes of the fields of a feature: number and wire type."""
@@ -26,30 +23,27 @@ def _copy(source, start, stop, data, at):
     return at + stop - start
 
 
-@njit(types.int64(types.int64, NUMBERS, types.int64, NUMBERS, TEXT, BYTES, types.int64), cache=True, nogil=True)
-def _write_entries(field, chosen, count, ends, texts, data, at):
-    """Write some of the blocks that lie one after the other in `texts`, each as a field; -1 when there is no room."""
-    for k in range(count):
-        begin, end = ends[chosen[k]], ends[chosen[k] + 1]
-        if at < 0 or at + end - begin + 12 > data.size:
-            return -1
-        data[at] = np.uint8(field)
-        at = put(data, at + 1, end - begin)
-        at = _copy(texts, begin, end, data, at)
-    return at
+@njit(types.int64(types.int64, TEXT, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
+def _write_entry(field, texts, begin, end, data, at):
+    """Write a block of `texts` as a field; -1 when there is no room."""
+    if at < 0 or at + end - begin + 12 > data.size:
+        return -1
+    data[at] = np.uint8(field)
+    at = put(data, at + 1, end - begin)
+    return _copy(texts, begin, end, data, at)
 
 
 @njit(
     types.int64(
-        NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, NUMBERS, TEXT, NUMBERS, TEXT,
-        LIST, LIST, LIST, BYTES,
+        NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, TEXT,
+        NUMBERS, TEXT, LIST, LIST, LIST, BYTES,
     ),
     cache=True,
     nogil=True,
 )  # fmt: skip
 def write_layer(
-    kept, rows, kinds, ids, starts, stops, commands, codes, columns, value_ends, values, key_ends, keys, table,
-    key_places, value_list, data,
+    kept, rows, kinds, ids, starts, stops, commands, codes, columns, value_ends, values, more_codes, more_ends,
+    more_values, key_ends, keys, table, key_places, value_list, data,
 ):  # fmt: skip
     """Write features, then the keys and values they use; return the bytes, or -1 when there is no room.
 
@@ -57,7 +51,7 @@ def write_layer(
         kept: Numbers of the features to write, shape (k,).
         rows: Row of each feature in the layer, shape (n,).
         kinds: Kind of each (clause 4.3.4), shape (n,).
-        ids: Identifier of each row.
+        ids: Identifier of each feature, shape (n,).
         starts: Where the commands of each feature begin in `commands`, shape (n,).
         stops: Where they end.
         commands: Drawing commands.
@@ -65,6 +59,9 @@ def write_layer(
         columns: Attributes to write, shape (c,).
         value_ends: Where each value begins in `values`, and the end of the last.
         values: Values as messages without the head of their field, the first of no length.
+        more_codes: Codes of the rows that follow, shape (more rows, attributes).
+        more_ends: Where each of the values that follow begins in `more_values`, and the end of the last.
+        more_values: Those values, as messages.
         key_ends: Where each name of an attribute begins in `keys`, and the end of the last.
         keys: Names of attributes, UTF-8.
         table: Room to find values again, filled with -1: a power of two, at least twice as many pairs as there are
@@ -79,13 +76,14 @@ def write_layer(
     tags = np.empty(2 * columns.size + 1, np.int64)
     key_list = np.empty(columns.size + 1, np.int64)
     number = np.empty(10, np.uint8)  # where the length of an identifier is found
+    row_count, code_count = np.int64(codes.shape[0]), np.int64(value_ends.size - 1)
     for k in range(kept.size):
         place = kept[k]
-        row = rows[place]
+        row = np.int64(rows[place])
         count, tag_bytes = 0, 0
         for c in range(columns.size):
             column = columns[c]
-            code = np.int64(codes[row, column])
+            code = np.int64(codes[row, column] if row < row_count else more_codes[row - row_count, column])
             if code == 0:
                 continue
             slot = (code ^ (code >> 15) ^ (code >> 7)) & mask
@@ -106,7 +104,7 @@ def write_layer(
         length = end - begin
         if at + length + tag_bytes + _FRAME > data.size:
             return -1
-        identifier = ids[row]
+        identifier = ids[place]
         size = 2 + 1 + width(length) + length
         if count > 0:
             size += 1 + width(tag_bytes) + tag_bytes
@@ -125,5 +123,13 @@ def write_layer(
         data[at + 2] = np.uint8(_GEOMETRY)
         at = put(data, at + 3, length)
         at = _copy(commands, begin, end, data, at)
-    at = _write_entries(_KEY, key_list, key_count, key_ends, keys, data, at)
-    return _write_entries(_VALUE, value_list, value_count, value_ends, values, data, at)
+    for k in range(key_count):
+        at = _write_entry(_KEY, keys, key_ends[key_list[k]], key_ends[key_list[k] + 1], data, at)
+    for k in range(value_count):
+        code = value_list[k]
+        if code < code_count:
+            at = _write_entry(_VALUE, values, value_ends[code], value_ends[code + 1], data, at)
+        else:
+            code -= code_count
+            at = _write_entry(_VALUE, more_values, more_ends[code], more_ends[code + 1], data, at)
+    return at

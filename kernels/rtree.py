@@ -7,7 +7,7 @@ below; the boxes themselves are level 0 and stand apart. The root is the last no
 import numpy as np
 from numba import njit, types, void
 
-from kernels.signature import LIST, PAIRS, VERTICES
+from kernels.signature import KINDS, LIST, PAIRS, VERTICES
 
 NODE = 16
 """Children of a node at most."""
@@ -50,16 +50,17 @@ def build_tree(boxes, tree):
 
 
 @njit(
-    types.int64(VERTICES, VERTICES, types.int64, types.int64, types.int64, types.int64, LIST),
+    types.int64(VERTICES, VERTICES, KINDS, types.int64, types.int64, types.int64, types.int64, LIST),
     cache=True,
     nogil=True,
 )
-def search_tree(boxes, tree, low_x, low_y, high_x, high_y, found):
+def search_tree(boxes, tree, shown, low_x, low_y, high_x, high_y, found):
     """Write the numbers of the items whose box meets another, edges included, lowest first; return how many there are.
 
     Args:
         boxes: Lowest x, lowest y, highest x, highest y of each item, shape (n, 4).
         tree: What `build_tree` made of them.
+        shown: 0 for items that are passed over, shape (n,); empty where there are none of these.
         low_x: Lowest x of the box.
         low_y: Lowest y.
         high_x: Highest x.
@@ -99,6 +100,7 @@ def search_tree(boxes, tree, low_x, low_y, high_x, high_y, found):
                 and boxes[item, 1] <= high_y
                 and boxes[item, 2] >= low_x
                 and boxes[item, 3] >= low_y
+                and (shown.size == 0 or shown[item] != 0)
             ):
                 if total < found.size:
                     found[total] = item

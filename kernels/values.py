@@ -3,13 +3,19 @@
 import numpy as np
 from numba import njit, types, void
 
-from kernels.signature import BYTES, LIST, NUMBERS, TEXT
+from kernels.signature import BYTES, CODES, LIST, NUMBERS, OFFSETS, TEXT
 from kernels.varint import put, put_unsigned
 
 REAL_BYTES = types.Array(types.uint8, 2, "C", readonly=True)
 
 _STRING, _DOUBLE, _INT, _SINT = 0x0A, 0x19, 0x20, 0x30
 """First bytes of the fields of a value: number and wire type."""
+
+_MODULUS, _BASE = np.int64(2**54 - 33), np.int64(331)
+"""Of the hash; the product of both fits 63 bits."""
+
+_TAG = 3
+"""Bytes of the numbers of a key and a value in a feature, about."""
 
 
 @njit(types.int64(NUMBERS, TEXT, LIST, BYTES), cache=True, nogil=True)
@@ -74,3 +80,50 @@ def write_doubles(values, ends, data):
         for i in range(8):
             data[at + 1 + i] = values[k, i]
         ends[k + 1] = at + 9
+
+
+@njit(void(NUMBERS, NUMBERS, TEXT, LIST), cache=True, nogil=True)
+def hash_messages(owners, ends, messages, hashes):
+    """Write a hash of each message and the number that goes with it: a polynomial modulo a prime of 54 bits.
+
+    Message 0 is passed over.
+
+    Args:
+        owners: A number for each message but the first, 0 or more, shape (n,).
+        ends: Where each message begins, and the end of the last, shape (n + 2,).
+        messages: The messages, one after the other.
+        hashes: Shape (n,). Modified.
+    """
+    for value in range(owners.size):
+        found = (owners[value] + 1) % _MODULUS
+        for i in range(ends[value + 1], ends[value + 2]):
+            found = (found * _BASE + np.int64(messages[i]) + 1) % _MODULUS
+        hashes[value] = found
+
+
+@njit(void(OFFSETS, CODES, NUMBERS, CODES, NUMBERS, NUMBERS, LIST), cache=True, nogil=True)
+def weigh_rows(rows, codes, ends, more_codes, more_ends, thrift, weights):
+    """Write about how many bytes the attributes of some rows take in a tile.
+
+    Args:
+        rows: Shape (n,).
+        codes: Number of the value of each row and attribute, 0 for none, shape (rows, attributes).
+        ends: Where each value begins, and the end of the last.
+        more_codes: The same of the rows that follow.
+        more_ends: The same of the values that follow.
+        thrift: Of each attribute: a value costs 2^-thrift of its bytes.
+        weights: Shape (n,). Modified.
+    """
+    row_count, code_count = np.int64(codes.shape[0]), np.int64(ends.size - 1)
+    for k in range(rows.size):
+        row, total = np.int64(rows[k]), np.int64(0)
+        for column in range(thrift.size):
+            code = np.int64(codes[row, column] if row < row_count else more_codes[row - row_count, column])
+            if code == 0:
+                continue
+            if code < code_count:
+                length = ends[code + 1] - ends[code]
+            else:
+                length = more_ends[code - code_count + 1] - more_ends[code - code_count]
+            total += _TAG + ((length + 2) >> thrift[column])
+        weights[k] = total

@@ -15,8 +15,9 @@ from bench.plain_tiles import PlainLayer
 from bench.source_build import build_apart
 from core.errors import Unavailable
 from tiler.matrix import tile_at, tile_bounds, tile_matrix_set
+from tiler.vector.layer import TileSource
 from tiler.vector.stored import open_levels, open_values
-from tiler.vector.tile import TileSource, encode_tile
+from tiler.vector.tile import encode_tile
 
 
 def test_memory_is_read_from_the_lines_of_proc():

@@ -68,12 +68,20 @@ def layer(features, codes=(), ids=None, values=((),), keys=(), **options):
     written = write_layer(
         np.flatnonzero(states == DRAWN), np.arange(count, dtype=np.uint32), kinds,
         np.array(range(count) if ids is None else ids, np.uint64), np.concatenate([[0], stops[:-1]]), stops, data,
-        table, np.arange(len(keys)), ends, messages, key_ends, np.frombuffer(b"".join(names), np.uint8),
+        *split(table, ends, messages, len(keys)), key_ends, np.frombuffer(b"".join(names), np.uint8),
         np.full(256, -1, np.int64), np.full(len(keys), -1, np.int64), np.empty(64, np.int64), out,
     )  # fmt: skip
     body = b"\x78\x02\x0a\x01l" + out[:written].tobytes() + b"\x28\x80\x20"
     tile = b"\x1a" + bytes([len(body) & 127 | 128, len(body) >> 7]) + body
     return mapbox_vector_tile.decode(tile, default_options={"y_coord_down": True})["l"]["features"]
+
+
+def split(table, ends, messages, key_count):
+    """Return rows and values in two: the first half of them, and those that follow."""
+    rows, values = len(table) // 2, max(len(ends) // 2, 1)
+    first = np.ascontiguousarray(table[:rows]), np.arange(key_count), ends[: values + 1], messages[: ends[values]]
+    later = np.ascontiguousarray(table[rows:]), ends[values:] - ends[values], messages[ends[values] :]
+    return *first, *later
 
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]

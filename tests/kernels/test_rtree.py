@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from kernels.rtree import NODE, build_tree, search_tree, tree_nodes
 
+ALL = np.empty(0, np.uint8)
+"""No item is passed over."""
+
 
 def tree_of(boxes):
     tree = np.full((tree_nodes(len(boxes)), 4), 7, np.int32)
@@ -45,12 +48,15 @@ def test_a_search_finds_what_looking_at_all_finds(count, seed, corner, size):
     high_x, high_y = low_x + size[0], low_y + size[1]
     meets = (boxes[:, 0] <= high_x) & (boxes[:, 1] <= high_y) & (boxes[:, 2] >= low_x) & (boxes[:, 3] >= low_y)
     found = np.empty(max(count, 1), np.int64)
-    total = search_tree(boxes, tree_of(boxes), low_x, low_y, high_x, high_y, found)
+    total = search_tree(boxes, tree_of(boxes), ALL, low_x, low_y, high_x, high_y, found)
     assert found[:total].tolist() == np.flatnonzero(meets).tolist()
+    shown = np.random.default_rng(seed).integers(0, 2, count).astype(np.uint8)
+    total = search_tree(boxes, tree_of(boxes), shown, low_x, low_y, high_x, high_y, found)
+    assert found[:total].tolist() == np.flatnonzero(meets & (shown == 1)).tolist()
 
 
 def test_a_search_without_room_tells_how_much_it_needs():
     boxes = np.tile(np.array([0, 0, 1, 1], np.int32), (50, 1))
     found = np.full(3, -1, np.int64)
-    assert search_tree(boxes, tree_of(boxes), 0, 0, 1, 1, found) == 50
+    assert search_tree(boxes, tree_of(boxes), ALL, 0, 0, 1, 1, found) == 50
     assert found.tolist() == [0, 1, 2]

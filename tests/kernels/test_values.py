@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mapbox_vector_tile.Mapbox import vector_tile_pb2
 
-from kernels.values import write_doubles, write_integers, write_strings
+from kernels.values import hash_messages, weigh_rows, write_doubles, write_integers, write_strings
 
 
 def read(ends, data):
@@ -40,3 +42,35 @@ def test_numbers_are_read_as_they_were(value):
     ends, data = np.empty(2, np.int64), np.empty(9, np.uint8)
     write_doubles(np.array([value], "<f8").view(np.uint8).reshape(-1, 8), ends, data)
     assert read(ends, data) == [("double_value", value)]
+
+
+def hashes(owners, messages):
+    ends = np.cumsum([0, 0, *(len(one) for one in messages)]).astype(np.int64)
+    found = np.empty(len(messages), np.int64)
+    hash_messages(np.array(owners, np.int64), ends, np.frombuffer(b"".join(messages), np.uint8), found)
+    return found.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.binary(max_size=40)), min_size=1, max_size=8))
+def test_a_hash_is_the_polynomial_modulo_the_prime(pairs):
+    expected = []
+    for owner, message in pairs:
+        found = owner + 1
+        for byte in message:
+            found = (found * 331 + byte + 1) % (2**54 - 33)
+        expected.append(found)
+    assert hashes([owner for owner, _ in pairs], [message for _, message in pairs]) == expected
+
+
+def test_the_same_message_of_two_attributes_has_two_hashes():
+    assert len({*hashes([0, 1], [b"abc", b"abc"])}) == 2
+
+
+def test_attributes_weigh_their_number_and_their_share_of_the_value():
+    """Two attributes, the second shared by many: 3 + (8 + 2) and 3 + (70 + 2) / 8; rows that follow count the same."""
+    ends, more = np.array([0, 0, 8, 78], np.int64), np.array([0, 0, 20], np.int64)
+    codes, more_codes = np.array([[1, 2], [0, 2]], np.uint32), np.array([[0, 0], [4, 2]], np.uint32)
+    weights = np.empty(4, np.int64)
+    thrift = np.array([0, 3], np.int64)
+    weigh_rows(np.array([0, 1, 2, 3], np.uint32), codes, ends, more_codes, more, thrift, weights)
+    assert weights.tolist() == [13 + 12, 12, 0, 3 + 22 + 12]

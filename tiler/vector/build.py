@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
-from numpy.typing import NDArray
 
 from core.errors import BadSource
 from core.layer import Bounds
@@ -19,7 +18,7 @@ from tiler.vector.levels import generalise, level_of
 from tiler.vector.quantise import split_kinds
 from tiler.vector.shapes import Shapes, join, pack
 from tiler.vector.stored import write_levels, write_values
-from tiler.vector.values import ValueWriter
+from tiler.vector.values import Values, ValueWriter
 
 OnStep = Callable[[float], None]
 """Told of the share of the work that is done."""
@@ -73,24 +72,24 @@ def build_tiles(
     tell = on_step if on_step is not None else lambda _: None
     try:
         with pq.ParquetFile(parquet, memory_map=True) as file:
-            values, tag_bytes = _store_values(file, geometry_column, stem.with_name(f"{stem.name}.values.arrow"))
+            values, path = _values(file, geometry_column), stem.with_name(f"{stem.name}.values.arrow")
+            write_values(path, values)
             tell(0.3)
             made = []
             for number, target in enumerate(targets):
                 shapes = _shapes(file, geometry_column, crs, target)
                 base = level_of(-1, shapes)
                 tell(0.3 + 0.7 * (number + 0.5) / len(targets))
-                levels = [base, *generalise(base, grid_of(target), tag_bytes)]
-                path = stem.with_name(f"{stem.name}.{number}.shapes.arrow")
-                write_levels(path, grid_of(target), levels)
-                made.append((target, path))
+                levels = [base, *generalise(base, grid_of(target), values)]
+                made.append((target, stem.with_name(f"{stem.name}.{number}.shapes.arrow")))
+                write_levels(made[-1][1], grid_of(target), levels)
                 tell(0.3 + 0.7 * (number + 1) / len(targets))
     except (pa.ArrowException, OSError, shapely.errors.ShapelyError, KeyError) as err:
         raise BadSource(f"{parquet.name} cannot be read ({' '.join(str(err).split())[:200]})") from err
-    return Built(values, tuple(made))
+    return Built(path, tuple(made))
 
 
-def _store_values(file: pq.ParquetFile, geometry_column: str, path: Path) -> tuple[Path, NDArray[np.float32]]:
+def _values(file: pq.ParquetFile, geometry_column: str) -> Values:
     covering = parse_geo(file.schema_arrow.metadata).covering
     keys = [
         field.name
@@ -101,8 +100,7 @@ def _store_values(file: pq.ParquetFile, geometry_column: str, path: Path) -> tup
     for number, key in enumerate(keys):
         column = file.read(columns=[key])[key]
         writer.add(number, pa.chunked_array([tile_column(part) for part in column.chunks] or [[]]))
-    write_values(path, writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64)))
-    return path, writer.tag_bytes
+    return writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64))
 
 
 def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str) -> Shapes:

@@ -14,7 +14,7 @@ from tiler.vector.query.condition import Condition, Names, bind
 from tiler.vector.query.filter_read import Language, parse_filter
 from tiler.vector.query.spatial import Place
 from tiler.vector.query.values import Rows
-from tiler.vector.values import Values, decode_values
+from tiler.vector.values import Values, codes_of, decode_values
 
 _TYPES = {"Number": pa.float64(), "String": pa.string(), "Boolean": pa.bool_()}
 """Types that filters see, by the kinds of TileJSON."""
@@ -98,7 +98,7 @@ def _asks_places(tree: Any) -> bool:
 
 
 def _column(values: Values, name: str, kind: str, rows: NDArray[np.uint32]) -> pa.Array:
-    codes, places = np.unique(values.codes[rows, values.keys.index(name)], return_inverse=True)
+    codes, places = np.unique(codes_of(values, rows, values.keys.index(name)), return_inverse=True)
     decoded = list(decode_values(values, codes.tolist()))
     if kind == "Number" and any(isinstance(value, float) for value in decoded):
         decoded = [None if value is None else float(value) for value in decoded]

@@ -10,9 +10,9 @@ from core.layer import VectorShapes, VectorSource
 from core.storage import ObjectReader
 from tiler.vector.build import build_tiles
 from tiler.vector.grid import MERCATOR
+from tiler.vector.layer import TileSource
 from tiler.vector.local import LocalFiles
 from tiler.vector.stored import open_levels, open_values
-from tiler.vector.tile import TileSource
 
 MAX_FILE_BYTES = 512 << 20
 """Largest GeoParquet file of which an engine makes shapes itself."""

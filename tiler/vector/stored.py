@@ -18,9 +18,9 @@ from core.errors import BadSource
 from tiler.vector.grid import Grid
 from tiler.vector.levels import Level
 from tiler.vector.shapes import Shapes
-from tiler.vector.values import Values
+from tiler.vector.values import Field, Values
 
-FORMAT = 1
+FORMAT = 2
 """Changed whenever files written before cannot be read any more."""
 
 _KEY = b"geoplateforme"
@@ -33,8 +33,18 @@ _SHAPES = {
     "vertices": pa.int32(),
     "boxes": pa.int32(),
     "tree": pa.int32(),
+    "shown": pa.uint8(),
+    "touched": pa.int32(),
+    "editions": pa.int64(),
 }
-_VALUES = {"ids": pa.uint64(), "codes": pa.uint32(), "ends": pa.int64(), "messages": pa.uint8()}
+_VALUES = {
+    "ids": pa.uint64(),
+    "codes": pa.uint32(),
+    "ends": pa.int64(),
+    "messages": pa.uint8(),
+    "hashes": pa.int64(),
+    "hashed": pa.uint32(),
+}
 
 
 class _About(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +53,7 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     grid: Grid | None = None
     shifts: tuple[int, ...] = ()
-    keys: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
 
 
 def write_levels(path: Path, grid: Grid, levels: Sequence[Level]) -> None:
@@ -58,8 +68,7 @@ def write_levels(path: Path, grid: Grid, levels: Sequence[Level]) -> None:
     rows = [
         {
             **{name: getattr(level.shapes, name) for name in ("kinds", "rows", "parts", "ends", "vertices")},
-            "boxes": level.boxes,
-            "tree": level.tree,
+            **{name: getattr(level, name) for name in ("boxes", "tree", "shown", "touched", "editions")},
         }
         for level in levels
     ]
@@ -69,7 +78,7 @@ def write_levels(path: Path, grid: Grid, levels: Sequence[Level]) -> None:
 def write_values(path: Path, values: Values) -> None:
     """Write the attributes of a layer."""
     row = {name: getattr(values, name) for name in _VALUES}
-    _write(path, _About(format=FORMAT, keys=values.keys), _VALUES, [row])
+    _write(path, _About(format=FORMAT, fields=values.fields), _VALUES, [row])
 
 
 def open_levels(path: Path) -> tuple[Grid, tuple[Level, ...]]:
@@ -91,20 +100,31 @@ def open_values(path: Path) -> Values:
         BadSource: The file is missing, damaged, or of another kind.
     """
     about, rows = _open(path, _VALUES)
-    if len(rows) != 1 or len(rows[0]["codes"]) != len(rows[0]["ids"]) * len(about.keys):
+    if len(rows) != 1 or len(rows[0]["codes"]) != len(rows[0]["ids"]) * len(about.fields):
         raise BadSource(f"{path.name} holds no attributes", "store the layer again")
     row = rows[0]
-    codes = row["codes"].reshape(len(row["ids"]), len(about.keys))
-    return Values(about.keys, row["ids"], codes, row["ends"], row["messages"])
+    codes = row["codes"].reshape(len(row["ids"]), len(about.fields))
+    if len(row["hashes"]) != len(row["hashed"]) or len(row["hashes"]) != len(row["ends"]) - 2:
+        raise BadSource(f"the arrays of {path.name} do not fit together", "store the layer again")
+    return Values(about.fields, row["ids"], codes, row["ends"], row["messages"], row["hashes"], row["hashed"])
 
 
 def _level(path: Path, shift: int, row: dict[str, NDArray[Any]]) -> Level:
     count = len(row["kinds"])
     fits = len(row["parts"]) == count + 1 and len(row["boxes"]) == 4 * count and len(row["rows"]) == count
+    fits = fits and len(row["shown"]) in {0, count} and len(row["touched"]) == 4 * len(row["editions"])
     if not fits or len(row["ends"]) != int(row["parts"][-1]) + 1 or len(row["vertices"]) != 2 * int(row["ends"][-1]):
         raise BadSource(f"the arrays of {path.name} do not fit together", "store the layer again")
     shapes = Shapes(row["kinds"], row["rows"], row["parts"], row["ends"], row["vertices"].reshape(-1, 2))
-    return Level(shift, shapes, row["boxes"].reshape(-1, 4), row["tree"].reshape(-1, 4))
+    return Level(
+        shift,
+        shapes,
+        row["boxes"].reshape(-1, 4),
+        row["tree"].reshape(-1, 4),
+        row["shown"],
+        row["touched"].reshape(-1, 4),
+        row["editions"],
+    )
 
 
 def _write(

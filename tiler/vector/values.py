@@ -10,20 +10,36 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import BadSource
-from kernels.values import write_doubles, write_integers, write_strings
+from kernels.values import hash_messages, weigh_rows, write_doubles, write_integers, write_strings
 from tiler.protobuf import read_varint
 
-_OFTEN = 32
-"""Times after which one more use of a value is taken to cost nothing but its number."""
+_THRIFT = ((32, 5), (4, 3))
+"""Rows a value, on average, from which an attribute's values are taken to cost so much less each: 2^-5, 2^-3."""
 
 _LIMIT = 2**32 - 1
+
+_TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "string": pa.string()}
+"""Types of attributes as tiles carry them."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """An attribute."""
+
+    key: str
+    """Its name."""
+
+    type: str
+    """`bool`, `int64`, `double` or `string`."""
+
+    thrift: int = 0
+    """What a value costs in a tile is taken to be 2^-thrift of its bytes: others of the tile have it too."""
 
 
 class Values(msgspec.Struct, frozen=True, eq=False):
     """The attributes of the rows of a layer. Nothing in it is changed."""
 
-    keys: tuple[str, ...]
-    """Names of the attributes."""
+    fields: tuple[Field, ...]
+    """The attributes."""
 
     ids: NDArray[np.uint64]
     """Identifier of each row, shape (rows,)."""
@@ -37,6 +53,71 @@ class Values(msgspec.Struct, frozen=True, eq=False):
     messages: NDArray[np.uint8]
     """Values as messages (Vector Tile Specification 2.1, clause 4.4), without the head of their field."""
 
+    hashes: NDArray[np.int64]
+    """Hashes of the values, each with the number of its attribute, ascending, shape (values - 1,)."""
+
+    hashed: NDArray[np.uint32]
+    """The value of each hash."""
+
+    more: "Values | None" = None
+    """Rows that follow, and values that follow: what has changed since the others were stored.
+
+    Codes of these rows count both: from the number of values here on they are values of `more`.
+    """
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the attributes."""
+        return tuple(field.key for field in self.fields)
+
+
+def ids_of(values: Values, rows: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return the identifiers of some rows."""
+    count = len(values.ids)
+    if values.more is None:
+        return values.ids[rows]
+    later = rows >= count
+    found = np.empty(len(rows), np.uint64)
+    found[~later], found[later] = values.ids[rows[~later]], values.more.ids[rows[later] - count]
+    return found
+
+
+def codes_of(values: Values, rows: NDArray[np.uint32], number: int) -> NDArray[np.uint32]:
+    """Return the codes of some rows for one attribute."""
+    count = len(values.codes)
+    if values.more is None:
+        return np.asarray(values.codes[rows, number])
+    later = rows >= count
+    found = np.empty(len(rows), np.uint32)
+    found[~later] = values.codes[rows[~later], number]
+    found[later] = values.more.codes[rows[later] - count, number]
+    return found
+
+
+def weights_of(values: Values, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return an estimate of the bytes that the attributes of some rows take in a tile.
+
+    It depends on nothing but the row itself and `Field.thrift`.
+    """
+    more = values.more if values.more is not None else no_values(values.fields)
+    thrift = np.array([field.thrift for field in values.fields], np.int64)
+    weights = np.empty(len(rows), np.int64)
+    weigh_rows(rows, values.codes, values.ends, more.codes, more.ends, thrift, weights)
+    return weights
+
+
+def no_values(fields: tuple[Field, ...]) -> Values:
+    """Return no rows."""
+    return Values(
+        fields,
+        np.empty(0, np.uint64),
+        np.empty((0, len(fields)), np.uint32),
+        np.zeros(2, np.int64),
+        np.empty(0, np.uint8),
+        np.empty(0, np.int64),
+        np.empty(0, np.uint32),
+    )
+
 
 class ValueWriter:
     """Gathers attributes column by column."""
@@ -48,12 +129,12 @@ class ValueWriter:
             codes: Receives the numbers of values, zeros, shape (rows, attributes); may lie in a file.
         """
         self._codes = codes
+        self._fields: dict[int, tuple[str, int]] = {}
+        self._owners: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         self._ends: list[NDArray[np.int64]] = [np.zeros(2, np.int64)]
-        self._messages: list[NDArray[np.uint8]] = []
+        self._messages: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)]
         self._count = 1
         self._size = 0
-        self.tag_bytes = np.zeros(len(codes), np.float32)
-        """Estimate of the bytes that the attributes of each row take in a tile, shape (rows,)."""
 
     def add(self, number: int, column: pa.ChunkedArray) -> None:
         """Take an attribute.
@@ -65,6 +146,7 @@ class ValueWriter:
         Raises:
             BadSource: There are more values than can be numbered.
         """
+        self._fields[number] = str(column.type), 0
         if column.type == pa.float64():
             column = pc.if_else(pc.is_nan(column), None, column)
         encoded = column.combine_chunks()
@@ -79,9 +161,9 @@ class ValueWriter:
         places = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
         present = places >= 0
         self._codes[present, number] = (places[present] + self._count).astype(np.uint32)
-        uses = np.maximum(np.bincount(places[present], minlength=count), 1)
-        each = 2.5 + (np.diff(ends) + 2) / np.minimum(uses, _OFTEN)
-        self.tag_bytes[present] += each[places[present]].astype(np.float32)
+        uses = int(present.sum()) / max(count, 1)
+        self._fields[number] = str(column.type), next((thrift for least, thrift in _THRIFT if uses >= least), 0)
+        self._owners.append(np.full(count, number))
         self._ends.append(ends[1:] + self._size)
         self._messages.append(messages)
         self._count += count
@@ -89,8 +171,24 @@ class ValueWriter:
 
     def finish(self, keys: Sequence[str], ids: NDArray[np.uint64]) -> Values:
         """Return what was taken."""
-        messages = np.concatenate(self._messages) if self._messages else np.empty(0, np.uint8)
-        return Values(tuple(keys), ids, self._codes, np.concatenate(self._ends), messages)
+        fields = tuple(Field(key, *self._fields.get(number, ("string", 0))) for number, key in enumerate(keys))
+        ends, messages = np.concatenate(self._ends), np.concatenate(self._messages)
+        hashes = hashes_of(np.concatenate(self._owners), ends, messages)
+        order = np.argsort(hashes, kind="stable")
+        return Values(fields, ids, self._codes, ends, messages, hashes[order], (order + 1).astype(np.uint32))
+
+
+def hashes_of(owners: NDArray[np.int64], ends: NDArray[np.int64], messages: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return a hash of every value but the first.
+
+    Args:
+        owners: Number of the attribute of each, shape (values - 1,).
+        ends: As `Values.ends`.
+        messages: As `Values.messages`.
+    """
+    hashes = np.empty(len(owners), np.int64)
+    hash_messages(owners, ends, messages, hashes)
+    return hashes
 
 
 @lru_cache(maxsize=1024)
@@ -104,8 +202,15 @@ def encode_keys(keys: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.ui
 def decode_values(values: Values, codes: Iterable[int]) -> Iterator[bool | int | float | str | None]:
     """Yield values by their numbers; None for 0."""
     for code in codes:
-        message = values.messages[values.ends[code] : values.ends[code + 1]].tobytes()
-        yield _decode(message)
+        yield _decode(message_of(values, code))
+
+
+def message_of(values: Values, code: int) -> bytes:
+    """Return the message of a value."""
+    count = len(values.ends) - 1
+    if values.more is not None and code >= count:
+        return message_of(values.more, code - count)
+    return values.messages[values.ends[code] : values.ends[code + 1]].tobytes()
 
 
 def _decode(message: bytes) -> bool | int | float | str | None:

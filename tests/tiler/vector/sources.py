@@ -5,10 +5,10 @@ import pyarrow as pa
 import shapely
 
 from tiler.vector.grid import grid_of
+from tiler.vector.layer import TileSource
 from tiler.vector.levels import generalise, level_of
 from tiler.vector.quantise import split_kinds
 from tiler.vector.shapes import pack
-from tiler.vector.tile import TileSource
 from tiler.vector.values import ValueWriter
 
 
@@ -21,4 +21,4 @@ def made(geometries, crs="EPSG:4326", target="EPSG:3857", **attributes):
     for number, values in enumerate(attributes.values()):
         writer.add(number, pa.chunked_array([pa.array(values)]))
     values = writer.finish(tuple(attributes), np.arange(len(array), dtype=np.uint64))
-    return TileSource(grid, (base, *generalise(base, grid, writer.tag_bytes)), values)
+    return TileSource(grid, (base, *generalise(base, grid, values)), values)

@@ -8,9 +8,10 @@ from shapely.geometry import shape
 
 from tests.tiler.vector.sources import made
 from tiler.matrix import tile_at, tile_bounds, tile_matrix_set
-from tiler.vector.levels import TILE_FEATURES
+from tiler.vector.dust import TILE_FEATURES
+from tiler.vector.layer import level_for
 from tiler.vector.shapes import unpack
-from tiler.vector.tile import MAX_BYTES, encode_tile, level_for
+from tiler.vector.tile import MAX_BYTES, encode_tile
 
 PM = tile_matrix_set("PM")
 CENTRE = (261_000.0, 6_250_000.0)
