@@ -7,7 +7,9 @@ below; the boxes themselves are level 0 and stand apart. The root is the last no
 import numpy as np
 from numba import njit, types, void
 
-from kernels.signature import KINDS, LIST, PAIRS, VERTICES
+from kernels.signature import BYTES, KINDS, LIST, PAIRS, VERTICES
+
+QUERIES = types.Array(types.int64, 2, "C", readonly=True)
 
 NODE = 16
 """Children of a node at most."""
@@ -104,5 +106,38 @@ def search_tree(boxes, tree, shown, low_x, low_y, high_x, high_y, found):
             ):
                 if total < found.size:
                     found[total] = item
+                total += 1
+    return total
+
+
+@njit(
+    types.int64(VERTICES, VERTICES, QUERIES, types.int64, LIST, BYTES, LIST),
+    cache=True,
+    nogil=True,
+)
+def search_many(boxes, tree, queries, patience, scratch, marks, found):
+    """Write the numbers of the items that meet any of several boxes, each once; return how many.
+
+    Args:
+        boxes: As for `search_tree`.
+        tree: As for `search_tree`.
+        queries: Lowest x, lowest y, highest x, highest y of each box, edges included, shape (q, 4).
+        patience: When more items were met than this, the same ones again and again included, the answer is -1.
+        scratch: Room for the numbers of all items. Modified.
+        marks: Zeros, one for each item: 1 for those that were found. Modified.
+        found: Receives the numbers, in no order; room for all items. Modified.
+    """
+    nothing = marks[:0]
+    total, met = np.int64(0), np.int64(0)
+    for k in range(queries.shape[0]):
+        count = search_tree(boxes, tree, nothing, queries[k, 0], queries[k, 1], queries[k, 2], queries[k, 3], scratch)
+        met += count
+        if met > patience:
+            return -1
+        for i in range(count):
+            item = scratch[i]
+            if marks[item] == 0:
+                marks[item] = np.uint8(1)
+                found[total] = item
                 total += 1
     return total

@@ -25,6 +25,7 @@ from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.styles import StyleBook, data_style_of, style_of
 from tiler.vector import tile as vector_tile
+from tiler.vector.layer import TileSource
 from tiler.vector.select import EVERYTHING, Selection, rows_that_hold
 from tiler.vector.source import VectorSources
 
@@ -297,7 +298,7 @@ def _grid(wanted: TileAddress) -> PixelGrid:
     return PixelGrid(wanted.tms.crs, west, north, cell, cell, side, side)
 
 
-def _draw(vectors: vector_tile.TileSource, source: VectorSource, wanted: TileAddress, coding: Coding) -> bytes:
+def _draw(vectors: TileSource, source: VectorSource, wanted: TileAddress, coding: Coding) -> bytes:
     """Draw a vector tile and compress it."""
     bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
     selection = wanted.selection

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.rtree import NODE, build_tree, search_tree, tree_nodes
+from kernels.rtree import NODE, build_tree, search_many, search_tree, tree_nodes
 
 ALL = np.empty(0, np.uint8)
 """No item is passed over."""
@@ -60,3 +60,25 @@ def test_a_search_without_room_tells_how_much_it_needs():
     found = np.full(3, -1, np.int64)
     assert search_tree(boxes, tree_of(boxes), ALL, 0, 0, 1, 1, found) == 50
     assert found.tolist() == [0, 1, 2]
+
+
+@given(st.integers(1, 300), st.integers(0, 1000), st.integers(0, 12))
+def test_a_search_of_many_boxes_finds_each_item_once(count, seed, queries):
+    boxes = random_boxes(count, seed)
+    asked = random_boxes(queries, seed + 1).astype(np.int64) if queries else np.empty((0, 4), np.int64)
+    expected = set()
+    for low_x, low_y, high_x, high_y in asked.tolist():
+        meets = (boxes[:, 0] <= high_x) & (boxes[:, 1] <= high_y) & (boxes[:, 2] >= low_x) & (boxes[:, 3] >= low_y)
+        expected |= set(np.flatnonzero(meets).tolist())
+    found, marks = np.empty(count, np.int64), np.zeros(count, np.uint8)
+    total = search_many(boxes, tree_of(boxes), asked, 2**40, np.empty(count, np.int64), marks, found)
+    assert sorted(found[:total].tolist()) == sorted(expected)
+    assert set(np.flatnonzero(marks).tolist()) == expected
+
+
+def test_a_search_of_many_boxes_that_meet_too_much_is_given_up():
+    boxes = np.tile(np.array([0, 0, 1, 1], np.int32), (50, 1))
+    asked = np.zeros((3, 4), np.int64)
+    room, marks = np.empty(50, np.int64), np.zeros(50, np.uint8)
+    assert search_many(boxes, tree_of(boxes), asked, 100, room.copy(), marks, room) == -1
+    assert search_many(boxes, tree_of(boxes), asked[:2], 100, room.copy(), np.zeros(50, np.uint8), room) == 50

@@ -15,8 +15,7 @@ from tiler.vector.attributes import tile_column, tile_kind
 from tiler.vector.geoparquet import parse_geo
 from tiler.vector.grid import LAMBERT_93, MERCATOR, grid_of, has_own_set
 from tiler.vector.levels import generalise, level_of
-from tiler.vector.quantise import split_kinds
-from tiler.vector.shapes import Shapes, join, pack
+from tiler.vector.shapes import Shapes, join, pack_wkb
 from tiler.vector.stored import write_levels, write_values
 from tiler.vector.values import Values, ValueWriter
 
@@ -108,10 +107,7 @@ def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str) -
     found: list[Shapes] = []
     for number in range(file.metadata.num_row_groups):
         wkb = file.read_row_group(number, columns=[geometry_column]).column(0).to_numpy(zero_copy_only=False)
-        geometries = shapely.force_2d(shapely.from_wkb(wkb))
-        geometries[shapely.is_missing(geometries)] = shapely.Point()
-        pieces, places = split_kinds(geometries)
-        found.append(pack(pieces, (places + row).astype(np.uint32), grid, crs))
+        found.append(pack_wkb(wkb, np.arange(row, row + len(wkb), dtype=np.uint32), grid, crs))
         row += len(wkb)
         vertices += len(found[-1].vertices)
         if vertices > _MOST_VERTICES:

@@ -34,7 +34,7 @@ _FRAME_BYTES, _VERTEX_BYTES = 14, 3
 """Of a feature beside its tags, and of each of its vertices, as estimated."""
 
 
-def middles_of(boxes: NDArray[np.int32]) -> NDArray[np.int64]:
+def middles_of(boxes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the cell in the middle of each box, shape (n, 2)."""
     wide = boxes.astype(np.int64)
     return (wide[:, :2] + wide[:, 2:]) >> 1
@@ -128,7 +128,7 @@ def lengths_of(shapes: Shapes) -> NDArray[np.int64]:
     return np.diff(shapes.ends.astype(np.int64)[shapes.parts])
 
 
-def tiles_of(boxes: NDArray[np.int32], shift: int) -> NDArray[np.int64]:
+def tiles_of(boxes: NDArray[np.int32] | NDArray[np.int64], shift: int) -> NDArray[np.int64]:
     """Return a number for the tile of a scale in which each box has its middle."""
     return cells_of(middles_of(boxes), EXTENT << shift)
 

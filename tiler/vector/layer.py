@@ -43,7 +43,9 @@ class Patch(msgspec.Struct, frozen=True, eq=False):
     gone: NDArray[np.int64]
     """Numbers of the stored features that are there no more, ascending."""
     added: Level
-    """Features that are there now."""
+    """Features that came, in the order in which they came."""
+    dropped: NDArray[np.int64]
+    """Numbers of those that are there no more, ascending."""
 
 
 def level_for(source: TileSource, unit: float) -> Level:
@@ -65,7 +67,7 @@ def levels_at(source: TileSource, unit: float) -> list[tuple[Level, NDArray[np.i
     if not source.patches:
         return [(source.levels[number], None)]
     patch = source.patches[number]
-    return [(source.levels[number], patch.gone), (patch.added, None)]
+    return [(source.levels[number], patch.gone), (patch.added, patch.dropped)]
 
 
 def search(level: Level, gone: NDArray[np.int64] | None, box: Bounds, holds: Holds | None) -> NDArray[np.int64]:
@@ -78,7 +80,15 @@ def search(level: Level, gone: NDArray[np.int64] | None, box: Bounds, holds: Hol
         found = np.empty(count, np.int64)
         search_tree(level.boxes, level.tree, level.shown, low_x, low_y, high_x, high_y, found)
     found = found[:count]
-    if gone is not None and count and len(gone):
-        found = found[gone[np.minimum(np.searchsorted(gone, found), len(gone) - 1)] != found]
+    if gone is not None and count:
+        found = without(found, gone)
     count = len(found)
     return found[holds(level.shapes.rows[found])] if holds is not None and count else found
+
+
+def without(numbers: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers that are not among others, which are ascending."""
+    if len(others) == 0:
+        return numbers
+    places = np.minimum(np.searchsorted(others, numbers), len(others) - 1)
+    return np.asarray(numbers[others[places] != numbers])

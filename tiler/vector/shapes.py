@@ -86,6 +86,21 @@ def pack(geometries: Geometries, rows: NDArray[np.uint32], grid: Grid, crs: str)
     return join([whole, _pack_cut(geometries[beyond], rows[beyond], grid, crs)])
 
 
+def pack_wkb(wkb: NDArray[np.object_], rows: NDArray[np.uint32], grid: Grid, crs: str) -> Shapes:
+    """Return geometries on a grid, those of a collection by their kinds, heights left out; none of what is missing.
+
+    Args:
+        wkb: Well-known binary or None, shape (n,).
+        rows: Row of each, ascending, shape (n,).
+        grid: The grid.
+        crs: CRS of the geometries, x then y.
+    """
+    geometries = shapely.force_2d(shapely.from_wkb(wkb))
+    geometries[shapely.is_missing(geometries)] = shapely.Point()
+    pieces, places = split_kinds(geometries)
+    return pack(pieces, rows[places], grid, crs)
+
+
 def pack_cells(geometries: Geometries, rows: NDArray[np.uint32]) -> Shapes:
     """Return geometries whose x and y are cells, y going down: what `unpack` makes, back again.
 
@@ -111,6 +126,14 @@ def take(shapes: Shapes, numbers: NDArray[np.int64]) -> Shapes:
 
 def join(several: Sequence[Shapes]) -> Shapes:
     """Return the features of several, in the order of their rows."""
+    together = chain(several)
+    if (np.diff(together.rows.astype(np.int64)) >= 0).all():
+        return together
+    return take(together, np.argsort(together.rows, kind="stable"))
+
+
+def chain(several: Sequence[Shapes]) -> Shapes:
+    """Return the features of several, one after the other."""
     several = [one for one in several if one.count]
     if len(several) == 1:
         return several[0]
@@ -118,16 +141,13 @@ def join(several: Sequence[Shapes]) -> Shapes:
         return no_shapes()
     part_base = np.cumsum([0, *(len(one.ends) - 1 for one in several)])
     vertex_base = np.cumsum([0, *(len(one.vertices) for one in several)])
-    together = Shapes(
+    return Shapes(
         np.concatenate([one.kinds for one in several]),
         np.concatenate([one.rows for one in several]),
         _chained([one.parts for one in several], part_base),
         _chained([one.ends for one in several], vertex_base),
         np.concatenate([one.vertices for one in several]),
     )
-    if (np.diff(together.rows.astype(np.int64)) >= 0).all():
-        return together
-    return take(together, np.argsort(together.rows, kind="stable"))
 
 
 def boxes_of(shapes: Shapes) -> NDArray[np.int32]:

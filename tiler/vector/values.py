@@ -18,7 +18,7 @@ _THRIFT = ((32, 5), (4, 3))
 
 _LIMIT = 2**32 - 1
 
-_TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "string": pa.string()}
+TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "string": pa.string()}
 """Types of attributes as tiles carry them."""
 
 

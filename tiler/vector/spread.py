@@ -1,0 +1,217 @@
+"""What a change of features changes on a generalised level: found around the change, exactly as if all were made anew.
+
+What a level draws depends on the neighbourhood alone: how a border is simplified on the
+features it is shared with, some steps away at most (`thin.ROUNDS`); which dust is drawn
+on its block, and what has room on its tile (`dust`). So a change is followed through
+these, level by level, and the rest is not looked at.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, lengths_of, middles_of, one_of, settle, tiles_of
+from tiler.vector.grid import EXTENT
+from tiler.vector.shapes import Shapes, boxes_of, chain, no_shapes, take
+from tiler.vector.thin import ROUNDS, thin
+from tiler.vector.values import Values
+from tiler.vector.view import (
+    Numbers,
+    View,
+    boxes_at,
+    changed,
+    everything,
+    gather,
+    keys_at,
+    keys_of,
+    near,
+    near_soon,
+    reshown,
+    shown_at,
+)
+
+_PATIENCE = 50_000
+"""Features that boxes may meet, one after the other, before every vertex of a level is looked at instead."""
+
+
+def spread(
+    before: View, after: View, gone: Numbers, came: Numbers, level: View, values: Values
+) -> tuple[View, Numbers, Numbers]:
+    """Return a level after a change of the one below, and which of its features went and came.
+
+    All that came is drawn: what has no room is left out by `refit`.
+
+    Args:
+        before: The level below as it was.
+        after: The level below as it is.
+        gone: Its features that went, ascending.
+        came: Those that came, ascending.
+        level: The level as it was.
+        values: Attributes of the layer, of what went and of what came.
+    """
+    shift = level.level.shift
+    if level.count <= 1:
+        old, new = gather(level, everything(level)), _whole(after, shift, values)
+    else:
+        old, new = _differences(before, after, gone, came, shift, values)
+        if level.count - old.count + new.count <= 0:
+            old, new = gather(level, everything(level)), _whole(after, shift, values)
+    old, new = _unlike(old, new)
+    went = _find(level, old)
+    result, arrived = changed(level, went, new)
+    return result, went, arrived
+
+
+def refit(level: View, went: NDArray[np.int64], came: Numbers, values: Values) -> View:
+    """Return a level on which what has no room is left out anew in the tiles where features changed.
+
+    Args:
+        level: The level, on which all that came is drawn.
+        went: Boxes of the features that went, shape (k, 4).
+        came: Features that came, ascending.
+        values: Attributes of the layer.
+    """
+    side = EXTENT << level.level.shift
+    corners = np.unique(middles_of(np.concatenate([went, boxes_at(level, came)])) // side, axis=0) * side
+    there = near(level, np.concatenate([corners, corners + side], axis=1))
+    tiles = tiles_of(boxes_at(level, there), level.level.shift)
+    there = there[np.isin(tiles, cells_of(corners, side))]
+    order = np.argsort(keys_at(level, there), kind="stable")
+    shapes = gather(level, there)
+    drawn = np.empty(len(there), bool)
+    drawn[order] = fit(shapes, boxes_of(shapes), level.level.shift, values)
+    other = drawn != shown_at(level, there)
+    return reshown(level, there[other], drawn[other])
+
+
+def _differences(
+    before: View, after: View, gone: Numbers, came: Numbers, shift: int, values: Values
+) -> tuple[Shapes, Shapes]:
+    """Return what of a level goes and what comes; some may be in both."""
+    affected = np.union1d(_within_steps(before, gone, shift), _within_steps(after, came, shift))
+    old, new = _unlike(
+        _thinned(before, np.setdiff1d(affected, came), shift), _thinned(after, np.setdiff1d(affected, gone), shift)
+    )
+    old_dust, new_dust = is_dust(old, shift), is_dust(new, shift)
+    side = BLOCK << shift
+    places = np.concatenate(
+        [
+            middles_of(boxes_of(take(old, np.flatnonzero(old_dust)))),
+            middles_of(boxes_of(take(new, np.flatnonzero(new_dust)))),
+        ]
+    )
+    corners = np.unique(places // side, axis=0) * side
+    old, new = take(old, np.flatnonzero(~old_dust)), take(new, np.flatnonzero(~new_dust))
+    if len(corners) == 0:
+        return old, new
+    return (
+        chain([old, settle(_dust_in(before, corners, shift), shift, values)]),
+        chain([new, settle(_dust_in(after, corners, shift), shift, values)]),
+    )
+
+
+def _dust_in(view: View, corners: NDArray[np.int64], shift: int) -> Shapes:
+    """Return the dust of some blocks, thinned."""
+    side, unit = BLOCK << shift, 1 << shift
+    numbers = near(view, np.concatenate([corners - unit, corners + side + unit], axis=1))
+    thinned = _thinned(view, numbers, shift)
+    dust = np.flatnonzero(is_dust(thinned, shift))
+    blocks = cells_of(middles_of(boxes_of(thinned))[dust], side)
+    return take(thinned, dust[np.isin(blocks, cells_of(corners, side))])
+
+
+def _whole(view: View, shift: int, values: Values) -> Shapes:
+    """Return a level made of all of the one below."""
+    thinned = thin(gather(view, everything(view)), shift)
+    found = settle(thinned, shift, values)
+    return found if found.count else one_of(thinned, shift, values)
+
+
+def _thinned(view: View, numbers: Numbers, shift: int) -> Shapes:
+    """Return some features, thinned as among all others."""
+    if len(numbers) == 0:
+        return no_shapes()
+    found = thin(gather(view, _within_steps(view, numbers, shift)), shift)
+    return take(found, np.flatnonzero(np.isin(keys_of(found), keys_at(view, numbers))))
+
+
+def _within_steps(view: View, numbers: Numbers, shift: int) -> Numbers:
+    """Return features and all that share vertices with them on the cells of a scale, over `ROUNDS` steps."""
+    reached = frontier = numbers
+    for step in range(ROUNDS):
+        if len(frontier) == 0:
+            break
+        touching = _touching(view, frontier, shift)
+        if touching is None:
+            return _within_steps_of_all(view, reached, shift, ROUNDS - step)
+        frontier = np.setdiff1d(touching, reached)
+        reached = np.union1d(reached, frontier)
+    return reached
+
+
+def _touching(view: View, numbers: Numbers, shift: int) -> Numbers | None:
+    """Return the features that share a vertex with some on the cells of a scale, None where many boxes overlap."""
+    around = np.array([-1, -1, 1, 1]) << shift
+    found = near_soon(view, boxes_at(view, numbers) + around, _PATIENCE)
+    if found is None:
+        return None
+    others = np.setdiff1d(found, numbers)
+    if len(others) == 0:
+        return others
+    shapes = gather(view, others)
+    shared = np.isin(_places(shapes, shift), _places(gather(view, numbers), shift))
+    firsts = shapes.ends.astype(np.int64)[shapes.parts[:-1]]
+    order = np.argsort(keys_at(view, others), kind="stable")
+    return np.sort(others[order][np.logical_or.reduceat(shared, firsts)])
+
+
+def _within_steps_of_all(view: View, numbers: Numbers, shift: int, steps: int) -> Numbers:
+    """Return the same by looking at every vertex of the level."""
+    there = everything(view)
+    shapes = gather(view, there)
+    there = there[np.argsort(keys_at(view, there), kind="stable")]
+    owners = np.repeat(np.arange(len(there)), lengths_of(shapes))
+    _, places = np.unique(_places(shapes, shift), return_inverse=True)
+    reached = np.isin(there, numbers)
+    for _ in range(steps):
+        taken = np.zeros(int(places.max()) + 1, bool)
+        taken[places[reached[owners]]] = True
+        reached[owners[taken[places]]] = True
+    return np.sort(there[reached])
+
+
+def _places(shapes: Shapes, shift: int) -> NDArray[np.int64]:
+    """Return a number for the cell of a scale that each vertex comes to lie on."""
+    cells = (shapes.vertices.astype(np.int64) + ((1 << shift) >> 1)) >> shift
+    return np.asarray((cells[:, 0] << 32) + cells[:, 1])
+
+
+def _unlike(old: Shapes, new: Shapes) -> tuple[Shapes, Shapes]:
+    """Leave out of two lists of features those that are the same in both."""
+    _, one, other = np.intersect1d(keys_of(old), keys_of(new), assume_unique=True, return_indices=True)
+    alike = np.ones(len(one), bool)
+    for counts in (_part_counts, lengths_of):
+        alike &= counts(old)[one] == counts(new)[other]
+    one, other = one[alike], other[alike]
+    if len(one):
+        first, second = take(old, one), take(new, other)
+        same = (first.vertices == second.vertices).all(axis=1)
+        equal = np.logical_and.reduceat(same, first.ends.astype(np.int64)[first.parts[:-1]])
+        equal &= np.logical_and.reduceat(first.ends[1:] == second.ends[1:], first.parts[:-1].astype(np.int64))
+        one, other = one[equal], other[equal]
+    return (
+        take(old, np.setdiff1d(np.arange(old.count), one)),
+        take(new, np.setdiff1d(np.arange(new.count), other)),
+    )
+
+
+def _part_counts(shapes: Shapes) -> NDArray[np.int64]:
+    return np.asarray(np.diff(shapes.parts.astype(np.int64)), np.int64)
+
+
+def _find(level: View, shapes: Shapes) -> Numbers:
+    """Return the numbers of features of a level, ascending."""
+    there = near(level, boxes_of(shapes).astype(np.int64))
+    found = there[np.isin(keys_at(level, there), keys_of(shapes))]
+    if len(found) != shapes.count:
+        raise RuntimeError(f"{shapes.count - len(found)} features of level {level.level.shift} are not where they were")
+    return found
