@@ -21,10 +21,10 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Changes(msgspec.Struct, frozen=True, gc=False):
     """Changes that follow each other."""
 
-    layer: str
-    """Name of the layer."""
+    dataset: str
+    """Which data were changed, as `VectorSource.dataset`."""
 
     first: int
-    """Number of the first change; the layer's very first has the number 1."""
+    """Number of the first change; the very first of the data has the number 1."""
 
     changes: tuple[Change, ...]

@@ -3,16 +3,29 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from core.changes import Changes
 from core.errors import BadSource, GeoplateformeError, ObjectNotFound
 from core.layer import PublishedLayer
-from core.snapshot import MANIFEST_KEY, Manifest, PartReference, decode_layers, decode_manifest, encode_manifest
+from core.snapshot import (
+    MANIFEST_KEY,
+    Manifest,
+    PartReference,
+    decode_changes,
+    decode_layers,
+    decode_manifest,
+    encode_manifest,
+    with_changes,
+)
 from core.storage import ObjectReader
 from core.table import LayerTable
 
 Wait = Callable[[float], Awaitable[None]]
+
+_Content = tuple[PublishedLayer, ...] | Changes
+"""What a part holds."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +57,7 @@ class Follower:
         self._wait = wait if wait is not None else self._pause
         self._nudged = asyncio.Event()
         self._etag = ""
-        self._digests: dict[str, str] = {}
+        self._contents: dict[str, _Content] = {}
         self._trouble = ""
         self.ready = False
         """True once a publication, the local copy or an empty store was seen."""
@@ -88,38 +101,42 @@ class Follower:
             self.ready = True
             return
         manifest = decode_manifest(found.data)
-        reference = _layers_part(manifest)
-        if self._digests.get("layers") != reference.digest:
-            part = await self._store.get(reference.key)
-            assert part is not None
-            layers = await asyncio.to_thread(decode_layers, reference, part.data)
-            await asyncio.to_thread(self._keep_local_copy, manifest, reference, part.data)
-        else:
-            layers = self._table.all()
-            await asyncio.to_thread(self._keep_local_copy, manifest, reference, None)
-        self._swap(manifest, reference, layers)
-        self._etag = found.info.etag
-
-    def _swap(self, manifest: Manifest, reference: PartReference, layers: tuple[PublishedLayer, ...]) -> None:
         changed = manifest.revision != self._table.revision
-        self._table.replace(manifest.revision, layers)
-        self._digests["layers"] = reference.digest
-        self.ready = True
+        parts, fetched = _parts(manifest), {}
+        for part in parts:
+            if part.digest not in self._contents:
+                found_part = await self._store.get(part.key)
+                assert found_part is not None
+                self._contents[part.digest] = await asyncio.to_thread(_decode, part, found_part.data)
+                fetched[part.digest] = found_part.data
+        await asyncio.to_thread(self._keep_local_copy, manifest, fetched)
+        self._swap(manifest)
+        self._etag = found.info.etag
         if changed:
-            _log.info("publication taken", extra={"revision": manifest.revision, "layers": len(layers)})
+            _log.info("publication taken", extra={"revision": manifest.revision, "layers": len(self._table.all())})
 
-    def _keep_local_copy(self, manifest: Manifest, reference: PartReference, data: bytes | None) -> None:
-        """Write the part unless it is kept (None), then the manifest; a disk that refuses is no reason not to serve."""
-        part = self._folder / f"layers-{reference.digest}.msgpack"
+    def _swap(self, manifest: Manifest) -> None:
+        """Serve what a manifest names, all of it being known, and forget the rest."""
+        self._contents = {part.digest: self._contents[part.digest] for part in _parts(manifest)}
+        contents = self._contents.values()
+        layers = next(content for content in contents if isinstance(content, tuple))
+        changes = [content for content in contents if isinstance(content, Changes)]
+        self._table.replace(manifest.revision, with_changes(layers, changes))
+        self.ready = True
+
+    def _keep_local_copy(self, manifest: Manifest, fetched: Mapping[str, bytes]) -> None:
+        """Write new parts, and then the manifest if all are there; a disk that refuses is no reason not to serve."""
+        names = {_name(part): part.digest for part in _parts(manifest)}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if data is not None:
-                _write_atomically(part, data)
-            elif not part.exists():
-                return
+            for name, digest in names.items():
+                if digest in fetched:
+                    _write_atomically(self._folder / name, fetched[digest])
+                elif not (self._folder / name).exists():
+                    return
             _write_atomically(self._folder / "manifest.json", encode_manifest(manifest))
-            for old in self._folder.glob("layers-*.msgpack"):
-                if reference.digest not in old.name:
+            for old in self._folder.glob("*.msgpack"):
+                if old.name not in names:
                     old.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("the local copy of the publication was not written", extra={"reason": str(error)})
@@ -127,12 +144,12 @@ class Follower:
     def _take_local_copy(self) -> None:
         try:
             manifest = decode_manifest((self._folder / "manifest.json").read_bytes())
-            reference = _layers_part(manifest)
-            layers = decode_layers(reference, (self._folder / f"layers-{reference.digest}.msgpack").read_bytes())
+            for part in _parts(manifest):
+                self._contents[part.digest] = _decode(part, (self._folder / _name(part)).read_bytes())
+            self._swap(manifest)
         except (OSError, BadSource) as error:
             _log.warning("there is no local copy of the publication to begin with", extra={"reason": str(error)})
             return
-        self._swap(manifest, reference, layers)
         _log.warning("serving the local copy of the publication", extra={"revision": manifest.revision})
 
     def _note(self, trouble: str, error: Exception | None = None) -> None:
@@ -152,11 +169,19 @@ class Follower:
         self._nudged.clear()
 
 
-def _layers_part(manifest: Manifest) -> PartReference:
-    for part in manifest.parts:
-        if part.kind == "layers":
-            return part
-    raise BadSource(f"{MANIFEST_KEY} names no part with layers")
+def _decode(part: PartReference, data: bytes) -> _Content:
+    return decode_changes(part, data) if part.kind == "changes" else decode_layers(part, data)
+
+
+def _parts(manifest: Manifest) -> tuple[PartReference, ...]:
+    """Return the parts that an engine knows, that with the layers among them; others are for later engines."""
+    if not any(part.kind == "layers" for part in manifest.parts):
+        raise BadSource(f"{MANIFEST_KEY} names no part with layers")
+    return tuple(part for part in manifest.parts if part.kind in {"layers", "changes"})
+
+
+def _name(part: PartReference) -> str:
+    return part.key.rpartition("/")[2]
 
 
 def _write_atomically(path: Path, data: bytes) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from core.changes import Changes
 from core.map_style import MapStyle
 from core.style import Style
 
@@ -121,6 +122,18 @@ class VectorSource(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="vec
 
     values: str = ""
     """Object key of the attributes in the form in which tiles take them."""
+
+    rows: int = 0
+    """Rows of the file, those of removed features included; 0 where it has none of these: as many as features.
+
+    The identifier of a feature is the number of its row, from 0.
+    """
+
+    through: int = 0
+    """Number of the last change that is in the file."""
+
+    dataset: str = ""
+    """What tells the data from others, whatever file they are in; empty for those that do not change."""
 
     def shapes_for(self, crs: str) -> VectorShapes:
         """Return the shapes to draw tiles of a CRS from: those of the very CRS, else the first."""
@@ -265,6 +278,9 @@ class PublishedLayer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     open: bool = True
     """Served to everybody, without a key."""
+
+    changes: tuple[Changes, ...] = ()
+    """What has changed in a vector layer since its source was stored. It travels in parts of its own."""
 
 
 def kind_of(layer: PublishedLayer) -> Kind:

@@ -6,11 +6,16 @@ that did not change is neither written nor fetched again.
 """
 
 import hashlib
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
+from core.changes import Changes
 from core.errors import BadSource
-from core.layer import PublishedLayer
+from core.layer import PublishedLayer, VectorSource
+
+Content = TypeVar("Content")
 
 MANIFEST_KEY = "published/manifest.json"
 """Object key of the manifest, the only object of a publication that is ever replaced."""
@@ -20,10 +25,10 @@ class PartReference(msgspec.Struct, frozen=True):
     """A part as the manifest names it."""
 
     kind: str
-    """What the part holds: `layers`."""
+    """What the part holds: `layers`, all of them, or `changes`, some that were made to one of them."""
 
     key: str
-    """Object key: `published/layers-<digest>.msgpack`."""
+    """Object key: `published/<kind>-<digest>.msgpack`."""
 
     digest: str
     """SHA-256 of the part's bytes, in hexadecimal."""
@@ -57,8 +62,14 @@ def encode_part(kind: str, content: object) -> tuple[PartReference, bytes]:
 
 
 def encode_layers(layers: tuple[PublishedLayer, ...]) -> tuple[PartReference, bytes]:
-    """Encode the part that holds the layers, sorted by name so that equal layers give equal bytes."""
-    return encode_part("layers", sorted(layers, key=lambda layer: layer.name))
+    """Encode the part that holds the layers without their changes, sorted by name: equal layers give equal bytes."""
+    bare = (msgspec.structs.replace(layer, changes=()) if layer.changes else layer for layer in layers)
+    return encode_part("layers", sorted(bare, key=lambda layer: layer.name))
+
+
+def encode_changes(changes: Changes) -> tuple[PartReference, bytes]:
+    """Encode a part that holds changes of a layer."""
+    return encode_part("changes", changes)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -85,11 +96,54 @@ def decode_layers(reference: PartReference, data: bytes) -> tuple[PublishedLayer
     Raises:
         BadSource: The bytes are not those the manifest names, or not layers.
     """
+    return _decode(reference, data, tuple[PublishedLayer, ...])
+
+
+def decode_changes(reference: PartReference, data: bytes) -> Changes:
+    """Decode a part that holds changes of a layer.
+
+    Raises:
+        BadSource: The bytes are not those the manifest names, or no changes.
+    """
+    return _decode(reference, data, Changes)
+
+
+def with_changes(layers: Iterable[PublishedLayer], changes: Iterable[Changes]) -> tuple[PublishedLayer, ...]:
+    """Return layers, each with the changes that are not in its file yet, in their order; others are left out."""
+    parts: dict[str, list[Changes]] = {}
+    for part in sorted(changes, key=lambda one: one.first):
+        parts.setdefault(part.dataset, []).append(part)
+    later: dict[tuple[str, int], tuple[Changes, ...]] = {}
+
+    def changed(layer: PublishedLayer) -> PublishedLayer:
+        source = layer.source
+        if not isinstance(source, VectorSource) or source.dataset not in parts:
+            return layer
+        key = source.dataset, source.through
+        if key not in later:
+            later[key] = _later(parts[source.dataset], source.through)
+        return msgspec.structs.replace(layer, changes=later[key])
+
+    return tuple(changed(layer) for layer in layers)
+
+
+def _later(parts: list[Changes], through: int) -> tuple[Changes, ...]:
+    """Return the changes beyond a number, as far as none is missing between."""
+    later, following = [], through + 1
+    for part in parts:
+        rest = part.changes[max(following - part.first, 0) :]
+        if part.first <= following and rest:
+            later.append(Changes(part.dataset, following, rest))
+            following += len(rest)
+    return tuple(later)
+
+
+def _decode(reference: PartReference, data: bytes, content: type[Content]) -> Content:
     if hashlib.sha256(data).hexdigest() != reference.digest:
         msg = f"{reference.key} is not what the manifest names: its digest differs"
         raise BadSource(msg)
     try:
-        return msgspec.msgpack.decode(data, type=tuple[PublishedLayer, ...])
+        return msgspec.msgpack.decode(data, type=content)
     except msgspec.DecodeError as err:
         msg = f"{reference.key} cannot be read ({err})"
         raise BadSource(msg) from err

@@ -94,6 +94,16 @@ def composite_address(
     return CompositeAddress(tuple(address(layer, tms_id, z, x, y, extension or "mvt") for layer in layers))
 
 
+async def find_composite(renderer: Renderer, wanted: CompositeAddress) -> CompositeAddress:
+    """Return an address bound to its layers as they are now.
+
+    Raises:
+        BadSource: A stored file is missing or damaged.
+        Unavailable: The store does not answer.
+    """
+    return CompositeAddress(tuple([await renderer.find(part) for part in wanted.parts]))
+
+
 async def composite_tile(renderer: Renderer, wanted: CompositeAddress, *, coding: Coding) -> EncodedTile:
     """Return one tile with the layers of several; each keeps to its own bounds of features and bytes.
 

@@ -25,6 +25,7 @@ from tiler.raster.engine import RasterEngine
 from tiler.raster.grid import PixelGrid
 from tiler.styles import StyleBook, data_style_of, style_of
 from tiler.vector import tile as vector_tile
+from tiler.vector.edition import edition_of
 from tiler.vector.layer import TileSource
 from tiler.vector.select import EVERYTHING, Selection, rows_that_hold
 from tiler.vector.source import VectorSources
@@ -65,6 +66,12 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
     """How a raster is shown."""
     selection: Selection = EVERYTHING
     """What is shown of a vector layer."""
+    drawn_from: TileSource | None = None
+    """A vector layer that changes, as it was found when the tile was asked for; None for what does not change."""
+    edition: str = ""
+    """What tells the tile from that before the last change."""
+    settled: bool = True
+    """All changes that are known are in it."""
 
     @property
     def etag(self) -> str:
@@ -73,7 +80,8 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
         if self.selection is not EVERYTHING:
             style = hashlib.sha256(msgspec.json.encode(self.selection)).hexdigest()[:16]
         place = f"{self.tms.id}-{self.matrix.id}-{self.col}-{self.row}"
-        return f'"{self.layer.version}-{ENCODING}-{style}-{place}-{self.scale}.{self.extension}"'
+        edition = f".{self.edition}" if self.edition else ""
+        return f'"{self.layer.version}{edition}-{ENCODING}-{style}-{place}-{self.scale}.{self.extension}"'
 
     @property
     def max_age(self) -> int:
@@ -180,11 +188,25 @@ class Renderer:
         self._styles = styles
         self._archives = archives
 
+    async def find(self, wanted: TileAddress) -> TileAddress:
+        """Return an address bound to its layer as it is now, which its entity tag depends on where that changes.
+
+        Raises:
+            BadSource: The stored file is missing or damaged.
+            Unavailable: The store does not answer.
+        """
+        source = wanted.layer.source
+        if not isinstance(source, VectorSource) or not (wanted.layer.changes or source.through):
+            return wanted
+        found, settled = await self._vectors.get(wanted.layer, wanted.tms.crs)
+        edition = edition_of(found, tile_bounds(wanted.matrix, wanted.col, wanted.row), wanted.tms.crs)
+        return msgspec.structs.replace(wanted, drawn_from=found, edition=edition, settled=settled)
+
     async def tile(self, wanted: TileAddress, *, coding: Coding = "") -> EncodedTile:
         """Return one tile.
 
         Args:
-            wanted: Its checked address.
+            wanted: Its checked address, found.
             coding: How to compress it (vector tiles; images gain nothing): those of archives in gzip or not at all.
 
         Raises:
@@ -267,7 +289,7 @@ class Renderer:
             return await self._rasters.tile(source, prepared, grid, wanted.extension, stages)
         assert isinstance(source, VectorSource)
         crs = wanted.tms.crs
-        vectors = await self._vectors.get(source, crs)
+        vectors = wanted.drawn_from or (await self._vectors.get(wanted.layer, crs))[0]
         encoded = await self._pool.run(_draw, vectors, source, wanted, coding)
         return encoded, vector_tile.PLAN if vectors.grid.crs == crs else vector_tile.FOREIGN_PLAN
 

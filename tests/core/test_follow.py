@@ -5,11 +5,12 @@ import logging
 
 import pytest
 
+from core.changes import Change, Changes
 from core.errors import Unavailable
 from core.follow import Follower
-from core.snapshot import MANIFEST_KEY
+from core.snapshot import MANIFEST_KEY, Manifest, PartReference, decode_manifest, encode_manifest
 from core.table import LayerTable
-from tests.core.publication import publish
+from tests.core.publication import collaborative, publish
 from tests.doubles import MemoryStore
 
 
@@ -260,3 +261,59 @@ async def test_a_nudge_ends_the_pause(store, folder):
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+def edits(first, *ids, dataset="haies"):
+    return Changes(dataset, first, tuple(Change(one, b"", {}) for one in ids))
+
+
+def numbers(layer):
+    return [change.id for part in layer.changes for change in part.changes]
+
+
+async def test_changes_come_with_their_layer_and_new_parts_alone_are_fetched(store, folder):
+    haies = collaborative("haies")
+    await publish(store, 1, haies, "a", changes=[edits(1, 5, 6)])
+    engine = Engine(store, folder)
+    await engine.follower.start()
+    assert numbers(engine.table.get("haies")) == [5, 6]
+    assert engine.table.get("a").changes == ()
+    await publish(store, 2, haies, "a", changes=[edits(1, 5, 6), edits(3, 9)])
+    store.calls.clear()
+    await engine.follower.look()
+    assert numbers(engine.table.get("haies")) == [5, 6, 9]
+    assert len(store.calls) == 2  # the manifest and one part
+
+
+async def test_changes_that_are_in_the_file_are_left_out(store, folder):
+    await publish(store, 1, collaborative("haies", through=2), changes=[edits(1, 5, 6, 7), edits(4, 8)])
+    engine = Engine(store, folder)
+    await engine.follower.start()
+    assert numbers(engine.table.get("haies")) == [7, 8]
+    assert engine.table.get("haies").changes[0].first == 3
+
+
+async def test_changes_after_one_that_is_missing_wait_for_it(store, folder):
+    await publish(store, 1, collaborative("haies"), changes=[edits(1, 5), edits(4, 8)])
+    engine = Engine(store, folder)
+    await engine.follower.start()
+    assert numbers(engine.table.get("haies")) == [5]
+
+
+async def test_changes_are_in_the_local_copy(store, folder):
+    await publish(store, 1, collaborative("haies"), changes=[edits(1, 5)])
+    await Engine(store, folder).follower.start()
+    store.failing = Unavailable("the store is away")
+    engine = Engine(store, folder)
+    await engine.follower.start()
+    assert numbers(engine.table.get("haies")) == [5]
+
+
+async def test_parts_of_kinds_that_are_not_known_are_left_alone(store, folder):
+    await publish(store, 1, "a")
+    manifest = decode_manifest(store.objects[MANIFEST_KEY])
+    later = PartReference(kind="keys", key="published/keys-0.msgpack", digest="0", size=1)
+    await store.put(MANIFEST_KEY, encode_manifest(Manifest(revision=2, parts=(*manifest.parts, later))))
+    engine = Engine(store, folder)
+    await engine.follower.start()
+    assert (engine.names, engine.table.revision) == (["a"], 2)

@@ -66,11 +66,11 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-async def ask(made):
+async def ask(made, tmp_path):
     store, layers = made
     table = LayerTable()
     table.replace(1, layers.values())
-    app, pool = create_tiler(table, store, TilerSettings())
+    app, pool = create_tiler(table, store, TilerSettings(data=tmp_path))
 
     async def send(path, method="GET", **headers):
         wire = Wire()

@@ -18,6 +18,7 @@ from tiler.composite import (
     composite_address,
     composite_tile,
     describe_composite,
+    find_composite,
     find_layers,
 )
 from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
@@ -102,9 +103,9 @@ async def _serve(
     negotiated = not dot and isinstance(layer.source, TiledSource)
     if negotiated:
         extension = choose_extension(layer, header(scope, b"accept"), style_name)
-    wanted = _selected(scope, address(layer, tms, z, x, y, extension, style_name))
+    wanted = await renderer.find(_selected(scope, address(layer, tms, z, x, y, extension, style_name)))
     headers, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
-    if length and "vary" not in headers and layer.open:
+    if length and "vary" not in headers and layer.open and wanted.settled:
         ready.remember(scope, (wanted.etag, ""), headers, length, revision)
     return (200 if length else 304 if length is None else 204), length or 0
 
@@ -123,7 +124,7 @@ async def _serve_composite(
         raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile of several layers", COMPOSITE_PATHS)
     _, tms_id, z, x, file = segments
     y, _, extension = file.partition(".")
-    wanted = composite_address(layers, tms_id, z, x, y, extension)
+    wanted = await find_composite(renderer, composite_address(layers, tms_id, z, x, y, extension))
     _, length = await _tile(scope, send, wanted, renderer, vary="")
     return (200 if length else 304 if length is None else 204), length or 0
 

@@ -1,5 +1,6 @@
 """Attributes of features that came since a layer was stored: rows and values that follow the stored ones."""
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -40,8 +41,14 @@ def extend(values: Values, changes: list[Change]) -> Values:
         np.concatenate([more.messages, *messages]),
         hashes[order],
         hashed[order],
+        np.concatenate([more.marks, np.array([_mark(change) for change in changes], np.uint64)]),
     )
     return msgspec.structs.replace(values, more=grown)
+
+
+def _mark(change: Change) -> int:
+    encoded = msgspec.json.encode((change.id, change.properties))
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
 
 
 def _known(values: Values, more: Values, new: Values) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

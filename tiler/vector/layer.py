@@ -50,10 +50,11 @@ class Patch(msgspec.Struct, frozen=True, eq=False):
 
 def level_for(source: TileSource, unit: float) -> Level:
     """Return the level from which tiles with units of so many cells are drawn: the coarsest that is no coarser."""
-    return source.levels[_level_number(source, unit)]
+    return source.levels[level_number(source, unit)]
 
 
-def _level_number(source: TileSource, unit: float) -> int:
+def level_number(source: TileSource, unit: float) -> int:
+    """Return its number."""
     chosen = 0
     for number, level in enumerate(source.levels[1:], 1):
         if 2.0**level.shift <= unit * (1.0 + SAME):
@@ -63,7 +64,7 @@ def _level_number(source: TileSource, unit: float) -> int:
 
 def levels_at(source: TileSource, unit: float) -> list[tuple[Level, NDArray[np.int64] | None]]:
     """Return the features to draw tiles with units of so many cells from, and which of them are gone."""
-    number = _level_number(source, unit)
+    number = level_number(source, unit)
     if not source.patches:
         return [(source.levels[number], None)]
     patch = source.patches[number]

@@ -11,7 +11,7 @@ from tiler.vector.layer import TileSource
 from tiler.vector.shapes import pack_wkb
 from tiler.vector.spread import refit, spread
 from tiler.vector.values import Values, ids_of
-from tiler.vector.view import Numbers, View, boxes_at, changed, untouched
+from tiler.vector.view import Numbers, View, boxes_at, changed, restored, untouched
 
 
 def apply_changes(source: TileSource, changes: Sequence[Change], crs: str) -> TileSource:
@@ -42,7 +42,7 @@ def apply_changes(source: TileSource, changes: Sequence[Change], crs: str) -> Ti
         drawn, went, arrived = spread(before, after, gone, came, level, values)
         result.append(refit(drawn, boxes_at(level, went), arrived, values))
         before, after, gone, came = level, drawn, went, arrived
-    return TileSource(source.grid, source.levels, values, tuple(view.patch for view in result))
+    return TileSource(source.grid, source.levels, values, tuple(restored(view).patch for view in result))
 
 
 def _numbers(view: View, values: Values, ids: NDArray[np.uint64]) -> Numbers:

@@ -150,6 +150,30 @@ def chain(several: Sequence[Shapes]) -> Shapes:
     )
 
 
+def are_same(one: Shapes, numbers: NDArray[np.int64], other: Shapes, others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which pairs of features of two lists have the same parts and vertices, in the same order.
+
+    Args:
+        one: The first list.
+        numbers: Features of it, shape (k,).
+        other: The second list.
+        others: Features of it, shape (k,).
+    """
+    first, second = take(one, numbers), take(other, others)
+    same = np.diff(first.parts.astype(np.int64)) == np.diff(second.parts.astype(np.int64))
+    firsts, seconds = first.ends.astype(np.int64)[first.parts], second.ends.astype(np.int64)[second.parts]
+    same &= np.diff(firsts) == np.diff(seconds)
+    pairs = np.flatnonzero(same)
+    if len(pairs) == 0:
+        return np.asarray(same)
+    first, second = take(first, pairs), take(second, pairs)
+    vertices = (first.vertices == second.vertices).all(axis=1)
+    equal = np.logical_and.reduceat(vertices, first.ends.astype(np.int64)[first.parts[:-1]])
+    equal &= np.logical_and.reduceat(first.ends[1:] == second.ends[1:], first.parts[:-1].astype(np.int64))
+    same[pairs] = equal
+    return np.asarray(same)
+
+
 def boxes_of(shapes: Shapes) -> NDArray[np.int32]:
     """Return lowest x, lowest y, highest x, highest y of each feature, cells, shape (n, 4)."""
     boxes = np.empty((shapes.count, 4), np.int32)

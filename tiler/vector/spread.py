@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, lengths_of, middles_of, one_of, settle, tiles_of
 from tiler.vector.grid import EXTENT
-from tiler.vector.shapes import Shapes, boxes_of, chain, no_shapes, take
+from tiler.vector.shapes import Shapes, are_same, boxes_of, chain, no_shapes, take
 from tiler.vector.thin import ROUNDS, thin
 from tiler.vector.values import Values
 from tiler.vector.view import (
@@ -188,24 +188,12 @@ def _places(shapes: Shapes, shift: int) -> NDArray[np.int64]:
 def _unlike(old: Shapes, new: Shapes) -> tuple[Shapes, Shapes]:
     """Leave out of two lists of features those that are the same in both."""
     _, one, other = np.intersect1d(keys_of(old), keys_of(new), assume_unique=True, return_indices=True)
-    alike = np.ones(len(one), bool)
-    for counts in (_part_counts, lengths_of):
-        alike &= counts(old)[one] == counts(new)[other]
-    one, other = one[alike], other[alike]
-    if len(one):
-        first, second = take(old, one), take(new, other)
-        same = (first.vertices == second.vertices).all(axis=1)
-        equal = np.logical_and.reduceat(same, first.ends.astype(np.int64)[first.parts[:-1]])
-        equal &= np.logical_and.reduceat(first.ends[1:] == second.ends[1:], first.parts[:-1].astype(np.int64))
-        one, other = one[equal], other[equal]
+    same = are_same(old, one, new, other)
+    one, other = one[same], other[same]
     return (
         take(old, np.setdiff1d(np.arange(old.count), one)),
         take(new, np.setdiff1d(np.arange(new.count), other)),
     )
-
-
-def _part_counts(shapes: Shapes) -> NDArray[np.int64]:
-    return np.asarray(np.diff(shapes.parts.astype(np.int64)), np.int64)
 
 
 def _find(level: View, shapes: Shapes) -> Numbers:

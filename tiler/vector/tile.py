@@ -1,7 +1,5 @@
 """One vector tile from stored shapes: found, drawn, written, bounded in features and bytes."""
 
-import math
-
 import msgspec
 import numpy as np
 import shapely
@@ -12,10 +10,11 @@ from kernels.drawing import DRAWN, FULL, ODD, draw, measure
 from kernels.mvt import write_layer
 from tiler.protobuf import bytes_field, number_field
 from tiler.vector.dust import scatter
-from tiler.vector.grid import EXTENT, Grid
-from tiler.vector.layer import SAME, Holds, TileSource, levels_at, search
+from tiler.vector.grid import EXTENT
+from tiler.vector.layer import Holds, TileSource, levels_at, search
 from tiler.vector.levels import Level
 from tiler.vector.quantise import clip, quantise, split_kinds
+from tiler.vector.reach import Place, foreign_reach, own_reach, place_of
 from tiler.vector.shapes import Shapes, boxes_of, pack_cells, take, unpack
 from tiler.vector.space import BUFFER, query_box, to_tile
 from tiler.vector.values import Values, encode_keys, ids_of, no_values
@@ -32,9 +31,6 @@ MAX_BYTES = 500_000
 MAX_FEATURES = 20_000
 """Features a tile holds at most."""
 
-_ALIGNED = 1e-3
-"""Cells by which the corner of a tile may miss the grid and count as on it."""
-
 _LARGE = 500
 """Vertices from which a polygon is cut roughly first."""
 
@@ -46,17 +42,6 @@ _LAYER, _VERSION, _NAME, _EXTENT = 3, 15, 1, 5
 
 _LOW, _HIGH = -BUFFER, EXTENT + BUFFER
 _CLIP = (float(_LOW), float(_LOW), float(_HIGH), float(_HIGH))
-
-
-class _Place(msgspec.Struct, frozen=True):
-    """Where a tile lies on a grid."""
-
-    origin_x: float
-    """Cell of the left edge."""
-    origin_y: float
-    """Cell of the upper edge."""
-    unit: float
-    """Cells of a unit of the tile."""
 
 
 class _Drawing(msgspec.Struct, frozen=True, eq=False):
@@ -115,14 +100,11 @@ def encode_tile(
 
 def _draw_own(source: TileSource, bounds: Bounds, holds: Holds | None) -> list[_Drawing]:
     """Draw a tile whose CRS is that of the shapes."""
-    place = _place(source.grid, bounds)
-    margin = (BUFFER + 1) * place.unit
-    side = EXTENT * place.unit
-    west, top = place.origin_x - margin, place.origin_y - margin
-    reach = side + 2.0 * margin
+    place = place_of(source.grid, bounds)
+    reach = own_reach(place)
     drawings: list[_Drawing] = []
-    for level, gone in levels_at(source, place.unit):
-        found = search(level, gone, (west, top, west + reach, top + reach), holds)
+    for level, gone in levels_at(source, reach.unit):
+        found = search(level, gone, reach.box, holds)
         if len(found) == 0:
             continue
         drawing, odd = _draw(level.shapes, level.boxes, found, place, sound=_is_sound(level, place))
@@ -142,14 +124,11 @@ def _draw_foreign(source: TileSource, bounds: Bounds, crs: str, holds: Holds | N
     box = query_box(bounds, crs, grid.crs)
     if box is None:
         return []
-    west, south, east, north = box
-    unit = max(east - west, north - south) / grid.cell / (EXTENT + 4 * BUFFER)
-    left, right = (west - grid.origin_x) / grid.cell, (east - grid.origin_x) / grid.cell
-    top, bottom = (grid.origin_y - north) / grid.cell, (grid.origin_y - south) / grid.cell
+    reach = foreign_reach(grid, box)
     origin = np.array([grid.origin_x, grid.origin_y])
     drawings: list[_Drawing] = []
-    for level, gone in levels_at(source, unit):
-        found = search(level, gone, (left, top, right, bottom), holds)
+    for level, gone in levels_at(source, reach.unit):
+        found = search(level, gone, reach.box, holds)
         if len(found) == 0:
             continue
         stored = unpack(take(level.shapes, found))
@@ -159,23 +138,14 @@ def _draw_foreign(source: TileSource, bounds: Bounds, crs: str, holds: Holds | N
     return drawings
 
 
-def _place(grid: Grid, bounds: Bounds) -> _Place:
-    west, _, east, north = bounds
-    x, y = (west - grid.origin_x) / grid.cell, (grid.origin_y - north) / grid.cell
-    unit = (east - west) / EXTENT / grid.cell
-    near_x, near_y, near_unit = float(round(x)), float(round(y)), 2.0 ** round(math.log2(unit))
-    aligned = abs(x - near_x) < _ALIGNED and abs(y - near_y) < _ALIGNED and abs(unit / near_unit - 1.0) < SAME
-    return _Place(near_x, near_y, near_unit) if aligned else _Place(x, y, unit)
-
-
-def _is_sound(level: Level, place: _Place) -> bool:
+def _is_sound(level: Level, place: Place) -> bool:
     """Tell whether rounding changes nothing of a level's shapes, which are valid."""
     unit = 2.0**level.shift
     return level.shift >= 0 and place.unit == unit and place.origin_x % unit == 0 and place.origin_y % unit == 0
 
 
 def _draw(
-    shapes: Shapes, boxes: NDArray[np.int32], found: NDArray[np.int64], place: _Place, *, sound: bool
+    shapes: Shapes, boxes: NDArray[np.int32], found: NDArray[np.int64], place: Place, *, sound: bool
 ) -> tuple[_Drawing, NDArray[np.int64]]:
     """Return what features look like, and the numbers of those that are not valid on the tile's units."""
     vertices, largest, most = measure(found, shapes.parts, shapes.ends)
@@ -231,7 +201,7 @@ def _draw_geometries(
     seen = ~shapely.is_empty(drawn)
     origins = numbers[places[seen]]
     shapes = pack_cells(drawn[seen], np.arange(len(origins), dtype=np.uint32))
-    drawing, _ = _draw(shapes, boxes_of(shapes), np.arange(shapes.count), _Place(0.0, 0.0, 1.0), sound=True)
+    drawing, _ = _draw(shapes, boxes_of(shapes), np.arange(shapes.count), Place(0.0, 0.0, 1.0), sound=True)
     origins = origins[drawing.rows]
     return msgspec.structs.replace(drawing, rows=level.shapes.rows[origins], sizes=_extents(level.boxes[origins]))
 

@@ -22,6 +22,9 @@ TYPES = {"bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64(), "strin
 """Types of attributes as tiles carry them."""
 
 
+NO_MARKS = np.empty(0, np.uint64)
+
+
 class Field(msgspec.Struct, frozen=True):
     """An attribute."""
 
@@ -58,6 +61,9 @@ class Values(msgspec.Struct, frozen=True, eq=False):
 
     hashed: NDArray[np.uint32]
     """The value of each hash."""
+
+    marks: NDArray[np.uint64] = NO_MARKS
+    """Of rows that came later a hash of all that is in them, shape (rows,)."""
 
     more: "Values | None" = None
     """Rows that follow, and values that follow: what has changed since the others were stored.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from kernels.rtree import search_many
 from tiler.vector.layer import Patch, without
 from tiler.vector.levels import Level, level_of
-from tiler.vector.shapes import Shapes, chain, no_shapes, take
+from tiler.vector.shapes import Shapes, are_same, chain, no_shapes, take
 
 Numbers = NDArray[np.int64]
 
@@ -139,6 +139,21 @@ def reshown(view: View, numbers: Numbers, shown: NDArray[np.bool_]) -> View:
     shapes = chain([patch.added.shapes, copies])
     added = level_of(view.level.shift, shapes, np.concatenate([flags, shown[:split]]))
     return View(view.level, Patch(np.union1d(patch.gone, numbers[:split]), added, patch.dropped))
+
+
+def restored(view: View) -> View:
+    """Return a level on which features that came back as they are stored are those that are stored."""
+    patch, came = view.patch, view.patch.added
+    there = without(np.arange(came.shapes.count), patch.dropped)
+    stored_keys, came_keys = keys_of(view.level.shapes, patch.gone), keys_of(came.shapes, there)
+    _, one, other = np.intersect1d(stored_keys, came_keys, assume_unique=True, return_indices=True)
+    gone, back = patch.gone[one], there[other]
+    same = are_same(view.level.shapes, gone, came.shapes, back)
+    same &= shown_at(view, gone) == _flags(came)[back]
+    if not same.any():
+        return view
+    still = np.setdiff1d(patch.gone, gone[same])
+    return View(view.level, Patch(still, came, np.union1d(patch.dropped, back[same])))
 
 
 def _flags(level: Level) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from core.errors import InputRefused
 from core.job import JobSpec, Limits, Notice, Progress
 from tests.doubles import MemoryStore
+from tests.tiler.vector.sources import published
 from tiler.ingest import vector
 from tiler.ingest.vector import ingest_vector, name_crs
 from tiler.matrix import tile_bounds, tile_matrix_set
@@ -157,7 +158,8 @@ def test_the_box_and_the_sample_are_in_degrees(tmp_path, ingest):
 def test_the_sample_shows_data_at_every_level(tmp_path, ingest):
     areas = shapely.buffer(scattered(3_000), 10, quad_segs=1)
     result, _, _, store = ingest(write(tmp_path / "a.gpkg", areas, kind="Polygon"))
-    vectors = asyncio.run(VectorSources(store, tmp_path / "copies", 1 << 30).get(result.source, "EPSG:3857"))
+    sources = VectorSources(store, tmp_path / "copies", 1 << 30)
+    vectors, _ = asyncio.run(sources.get(published(result.source), "EPSG:3857"))
     way = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
     x, y = way.transform(*result.sample)
     for zoom in range(result.source.min_zoom, result.source.max_zoom + 1):

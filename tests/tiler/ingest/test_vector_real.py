@@ -12,6 +12,7 @@ from core.errors import InputRefused
 from core.job import JobSpec, Notice
 from tests.doubles import MemoryStore
 from tests.tiler.archive.made import SHARED
+from tests.tiler.vector.sources import published
 from tiler.ingest.vector import ingest_vector
 from tiler.matrix import tile_at, tile_bounds, tile_matrix_set
 from tiler.vector.mvt_check import check
@@ -80,7 +81,7 @@ async def tiles_of(tmp_path, result, store):
     for name in ("PM", *(["2154_10cm"] if source.crs == "EPSG:2154" else [])):
         tms = tile_matrix_set(name)
         place = Transformer.from_crs("EPSG:4326", tms.crs, always_xy=True).transform(*result.sample)
-        opened = await sources.get(source, tms.crs)
+        opened, _ = await sources.get(published(source), tms.crs)
         last = len(tms.matrices) - 1
         middle = (source.min_zoom + source.max_zoom) // 2
         for zoom in sorted({0, min(source.min_zoom, last), min(middle, last), min(source.max_zoom, last), last}):

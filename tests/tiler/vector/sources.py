@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from core.layer import PublishedLayer
 from tiler.vector.grid import grid_of
 from tiler.vector.layer import TileSource
 from tiler.vector.levels import generalise, level_of
@@ -21,3 +22,11 @@ def made(geometries, crs="EPSG:4326", target="EPSG:3857", first=None, **attribut
         writer.add(number, pa.chunked_array([pa.array(values)]))
     values = writer.finish(tuple(attributes), np.arange(len(array), dtype=np.uint64))
     return TileSource(grid, (base, *generalise(base, grid, values, first)), values)
+
+
+def published(source, **changed):
+    """Return a layer of some vector source."""
+    box = (-180.0, -85.0, 180.0, 85.0)
+    return PublishedLayer(
+        name="l", title="L", offering="o", source=source, bbox=box, sample=(0.0, 0.0), version="v", **changed
+    )

@@ -92,7 +92,7 @@ class History:
         what = self.rng.integers(0, 4) if there else 0
         if what == 0:
             chosen = len(self.rows)
-            self.rows.append((fresh, self.properties(self.rng.integers(0, 1000))))
+            self.rows.append((fresh, self.properties(int(self.rng.integers(0, 1000)))))
         elif what == 1:
             self.rows[chosen] = None
         elif what == 2:

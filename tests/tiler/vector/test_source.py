@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 from core.errors import BadSource
 from core.layer import VectorSource
 from tests.doubles import MemoryStore
+from tests.tiler.vector.sources import published
 from tiler.vector import source as vector_source
 from tiler.vector.geoparquet import KEY, encode_geo
 from tiler.vector.source import VectorSources
@@ -45,6 +46,13 @@ def store():
     return store
 
 
+async def open_of(sources, source, crs):
+    """Return what tiles of a layer are drawn from."""
+    found, settled = await sources.get(published(source), crs)
+    assert settled
+    return found
+
+
 def shapes_of(opened):
     return opened.levels[0].shapes
 
@@ -61,7 +69,7 @@ def sources(store, tmp_path):
 
 async def test_geometries_lose_their_z_and_attributes_follow(store, sources):
     store.objects["a.parquet"] = parquet(POINTS, nom=["é", None, "à"])
-    opened = await sources.get(source(), "EPSG:2154")
+    opened = await open_of(sources, source(), "EPSG:2154")
     x, y = Transformer.from_crs("EPSG:2154", "EPSG:3857", always_xy=True).transform([1, 4, 7], [2, 5, 8])
     cell = 2 * 20037508.342789244 / 2**32
     np.testing.assert_array_equal(shapes_of(opened).vertices, np.rint(np.column_stack([x, -np.array(y)]) / cell))
@@ -79,20 +87,20 @@ async def test_values_become_what_a_tile_can_hold(store, sources):
         whole=[-(2**62)],
         yes=[True],
     )
-    values = rows_of(await sources.get(source(), "EPSG:3857"))[0]
+    values = rows_of(await open_of(sources, source(), "EPSG:3857"))[0]
     assert values.pop("time").startswith("2024-02-29T12:30:00")
     assert values == {"day": "2024-02-29", "tags": '["a","é"]', "small": 0.1, "whole": -(2**62), "yes": True}
 
 
 async def test_callers_at_the_same_time_share_one_opening(store, sources):
-    first, *others = await asyncio.gather(*(sources.get(source(), "EPSG:3857") for _ in range(20)))
+    first, *others = await asyncio.gather(*(open_of(sources, source(), "EPSG:3857") for _ in range(20)))
     assert all(other is first for other in others)
     assert [call for call in store.calls if call[0] == "head"] == [("head", "a.parquet")]
 
 
 async def test_a_caller_that_goes_away_does_not_stop_the_opening(sources):
-    gone = asyncio.create_task(sources.get(source(), "EPSG:3857"))
-    staying = asyncio.create_task(sources.get(source(), "EPSG:3857"))
+    gone = asyncio.create_task(open_of(sources, source(), "EPSG:3857"))
+    staying = asyncio.create_task(open_of(sources, source(), "EPSG:3857"))
     await asyncio.sleep(0)
     gone.cancel()
     assert shapes_of(await staying).count == 3
@@ -101,34 +109,34 @@ async def test_a_caller_that_goes_away_does_not_stop_the_opening(sources):
 async def test_copies_stay_within_their_bytes_and_what_is_open_stays_open(store, tmp_path):
     folder = tmp_path / "copies"
     sources = VectorSources(store, folder, 30_000)
-    opened = [await sources.get(source(f"{name}.parquet"), "EPSG:3857") for name in "abc"]
+    opened = [await open_of(sources, source(f"{name}.parquet"), "EPSG:3857") for name in "abc"]
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 30_000
     assert [shapes_of(one).count for one in opened] == [3, 3, 3]
 
 
 async def test_a_copy_is_used_again_by_the_next_engine(store, tmp_path):
-    await VectorSources(store, tmp_path, 1 << 30).get(source(), "EPSG:3857")
+    await open_of(VectorSources(store, tmp_path, 1 << 30), source(), "EPSG:3857")
     store.calls.clear()
-    await VectorSources(store, tmp_path, 1 << 30).get(source(), "EPSG:3857")
+    await open_of(VectorSources(store, tmp_path, 1 << 30), source(), "EPSG:3857")
     assert store.calls == []
 
 
 async def test_a_failure_is_not_kept(store, sources):
     with pytest.raises(BadSource, match=r"d\.parquet is not in the object store"):
-        await sources.get(source("d.parquet"), "EPSG:3857")
+        await open_of(sources, source("d.parquet"), "EPSG:3857")
     store.objects["d.parquet"] = store.objects["a.parquet"]
-    assert shapes_of(await sources.get(source("d.parquet"), "EPSG:3857")).count == 3
+    assert shapes_of(await open_of(sources, source("d.parquet"), "EPSG:3857")).count == 3
 
 
 async def test_a_file_that_an_engine_will_not_prepare_is_refused(sources, monkeypatch):
     monkeypatch.setattr(vector_source, "MAX_FILE_BYTES", 100)
     with pytest.raises(BadSource, match="ingest the layer again"):
-        await sources.get(source(), "EPSG:3857")
+        await open_of(sources, source(), "EPSG:3857")
 
 
 async def test_a_file_larger_than_all_copies_is_refused_before_it_is_read(store, tmp_path):
     with pytest.raises(BadSource, match="GEOPF_VECTOR_CACHE_BYTES"):
-        await VectorSources(store, tmp_path, 100).get(source(), "EPSG:3857")
+        await open_of(VectorSources(store, tmp_path, 100), source(), "EPSG:3857")
     assert {what for what, _ in store.calls} == {"head"}
 
 
@@ -136,7 +144,7 @@ async def test_a_file_larger_than_all_copies_is_refused_before_it_is_read(store,
 async def test_a_damaged_file_is_a_bad_source(store, sources, cut):
     store.objects["a.parquet"] = parquet(POINTS)[:cut]
     with pytest.raises(BadSource, match="cannot be read"):
-        await sources.get(source(), "EPSG:3857")
+        await open_of(sources, source(), "EPSG:3857")
 
 
 async def test_a_parquet_file_without_geo_metadata_is_a_bad_source(store, sources):
@@ -144,4 +152,4 @@ async def test_a_parquet_file_without_geo_metadata_is_a_bad_source(store, source
     pq.write_table(pa.table({"geom": [b""]}), file)
     store.objects["a.parquet"] = file.getvalue()
     with pytest.raises(BadSource, match="geo"):
-        await sources.get(source(), "EPSG:3857")
+        await open_of(sources, source(), "EPSG:3857")
