@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from core.layer import Bounds, Resampling, Source
+from core.layer import Bounds, Resampling, Source, VectorSource
 from core.style import Style
 
 MOST_NAMED = 1000
@@ -45,6 +45,16 @@ class RasterStorage(msgspec.Struct, frozen=True, kw_only=True):
 
     max_error: float | None = None
     """How far a stored value may be off, units of the samples; None for what suits the data, 0 for nothing."""
+
+
+class Compaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes that are to be put into the file they were made to."""
+
+    base: VectorSource
+    """The data as they are stored."""
+
+    changes: str
+    """Absolute path of the changes after `base.through`: a `core.changes.Changes` in MessagePack."""
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +92,9 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     reuse: tuple[str, ...] = ()
     """Prefixes of earlier jobs for the same layer, whose objects may be copied where they are what would be made."""
+
+    compact: Compaction | None = None
+    """Vectors only: what is to be made anew with its changes, in place of inputs."""
 
     styles: tuple[Style, ...] = ()
     """Rasters only: how the layer is to be shown; files that lack a band of theirs are refused at once."""

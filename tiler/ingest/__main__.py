@@ -17,8 +17,11 @@ def _raster(spec: JobSpec, emit: Emit) -> Result:
 
 def _vector(spec: JobSpec, emit: Emit) -> Result:
     from tiler.ingest.archive import archive_form, ingest_archive
+    from tiler.ingest.compact import compact_vector
     from tiler.ingest.vector import ingest_vector
 
+    if spec.compact is not None:
+        return compact_vector(spec, spec.compact, emit)
     return (ingest_archive if archive_form(spec.inputs) else ingest_vector)(spec, emit)
 
 

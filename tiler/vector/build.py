@@ -8,24 +8,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from core.errors import BadSource
 from core.layer import Bounds
 from tiler.vector.attributes import tile_column, tile_kind
 from tiler.vector.geoparquet import parse_geo
 from tiler.vector.grid import LAMBERT_93, MERCATOR, grid_of, has_own_set
-from tiler.vector.levels import generalise, level_of
+from tiler.vector.levels import Level, generalise, level_of
 from tiler.vector.shapes import Shapes, join, pack_wkb
 from tiler.vector.stored import write_levels, write_values
-from tiler.vector.values import Values, ValueWriter
+from tiler.vector.values import Field, Values, ValueWriter
+
+Touched = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Boxes, cells, shape (k, 4), and the number of the change for each, shape (k,)."""
 
 OnStep = Callable[[float], None]
 """Told of the share of the work that is done."""
 
 _MOST_VERTICES = 2**32 - 2
 
+_EVERYWHERE = np.array([[-(2**31), -(2**31), 2**31 - 1, 2**31 - 1]], np.int32)
+
 _FRANCE = (-9.86, 41.15, 10.38, 51.56)
 """West, south, east, north in degrees: the area of use of EPSG:2154."""
+
+
+class Before(msgspec.Struct, frozen=True, eq=False):
+    """What the levels of a layer were before it is stored anew with changes."""
+
+    fields: tuple[Field, ...]
+    """Its attributes."""
+    levels: dict[str, dict[int, Touched]]
+    """By the CRS of the shapes and `Level.shift`: what has changed since the data were first stored."""
+    through: int
+    """Number of the last change."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -53,7 +70,14 @@ def wanted_crs(crs: str, bbox: Bounds) -> tuple[str, ...]:
 
 
 def build_tiles(
-    parquet: Path, geometry_column: str, crs: str, stem: Path, *, targets: Sequence[str], on_step: OnStep | None = None
+    parquet: Path,
+    geometry_column: str,
+    crs: str,
+    stem: Path,
+    *,
+    targets: Sequence[str],
+    before: Before | None = None,
+    on_step: OnStep | None = None,
 ) -> Built:
     """Make the files from which tiles of a layer are drawn.
 
@@ -63,6 +87,7 @@ def build_tiles(
         crs: Their CRS, as authority:code or WKT.
         stem: What the names of the files begin with.
         targets: CRSs in which the shapes are wanted.
+        before: What the levels were, so that tiles that no change touches stay as they are; None for new data.
         on_step: Told of progress.
 
     Raises:
@@ -71,7 +96,7 @@ def build_tiles(
     tell = on_step if on_step is not None else lambda _: None
     try:
         with pq.ParquetFile(parquet, memory_map=True) as file:
-            values, path = _values(file, geometry_column), stem.with_name(f"{stem.name}.values.arrow")
+            values, path = _values(file, geometry_column, before), stem.with_name(f"{stem.name}.values.arrow")
             write_values(path, values)
             tell(0.3)
             made = []
@@ -79,7 +104,9 @@ def build_tiles(
                 shapes = _shapes(file, geometry_column, crs, target)
                 base = level_of(-1, shapes)
                 tell(0.3 + 0.7 * (number + 0.5) / len(targets))
-                levels = [base, *generalise(base, grid_of(target), values)]
+                levels = [base, *generalise(base, grid_of(target), values, _first(before, target))]
+                if before is not None:
+                    levels = [_with_touches(level, before, target) for level in levels]
                 made.append((target, stem.with_name(f"{stem.name}.{number}.shapes.arrow")))
                 write_levels(made[-1][1], grid_of(target), levels)
                 tell(0.3 + 0.7 * (number + 1) / len(targets))
@@ -88,7 +115,19 @@ def build_tiles(
     return Built(path, tuple(made))
 
 
-def _values(file: pq.ParquetFile, geometry_column: str) -> Values:
+def _first(before: Before | None, target: str) -> int | None:
+    """Return the scale of the first generalised level that there was."""
+    shifts = [shift for shift in before.levels.get(target, {}) if shift >= 0] if before is not None else []
+    return min(shifts, default=None)
+
+
+def _with_touches(level: Level, before: Before, target: str) -> Level:
+    """Return a level with what has changed on it: all of it where it was not there before."""
+    boxes, editions = before.levels.get(target, {}).get(level.shift, (_EVERYWHERE, np.array([before.through])))
+    return msgspec.structs.replace(level, touched=boxes, editions=editions)
+
+
+def _values(file: pq.ParquetFile, geometry_column: str, before: Before | None) -> Values:
     covering = parse_geo(file.schema_arrow.metadata).covering
     keys = [
         field.name
@@ -99,7 +138,12 @@ def _values(file: pq.ParquetFile, geometry_column: str) -> Values:
     for number, key in enumerate(keys):
         column = file.read(columns=[key])[key]
         writer.add(number, pa.chunked_array([tile_column(part) for part in column.chunks] or [[]]))
-    return writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64))
+    values = writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64))
+    if before is None:
+        return values
+    thrift = {field.key: field.thrift for field in before.fields}
+    fields = tuple(msgspec.structs.replace(one, thrift=thrift.get(one.key, one.thrift)) for one in values.fields)
+    return msgspec.structs.replace(values, fields=fields)
 
 
 def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str) -> Shapes:

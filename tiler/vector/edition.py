@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.layer import Bounds
-from tiler.vector.layer import Patch, TileSource, level_number, search
+from tiler.vector.layer import Patch, TileSource, level_number, search, without
 from tiler.vector.levels import Level
 from tiler.vector.reach import Reach, reach_of
 from tiler.vector.shapes import take
@@ -33,6 +33,26 @@ def edition_of(source: TileSource, bounds: Bounds, crs: str) -> str:
     stored = _last_touch(level, reach)
     digest = _difference(level, source.patches[number], source.values, reach) if source.patches else ""
     return f"{stored or ''}{digest}"
+
+
+def touches_of(level: Level, patch: Patch, through: int, most: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return what has changed on a level since the data were first stored, as boxes and numbers of changes.
+
+    Args:
+        level: The level as it is stored.
+        patch: What is different from it.
+        through: Number of the last change of these.
+        most: Boxes at most: where there would be more, all of them become one.
+    """
+    gone = patch.gone[level.shown[patch.gone] != 0] if len(level.shown) else patch.gone
+    came = without(np.arange(patch.added.shapes.count), patch.dropped)
+    came = came[patch.added.shown[came] != 0] if len(patch.added.shown) else came
+    boxes = np.concatenate([level.touched, level.boxes[gone], patch.added.boxes[came]])
+    editions = np.concatenate([level.editions, np.full(len(gone) + len(came), through)])
+    if len(boxes) > most:
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        return np.concatenate([low, high])[None], np.array([editions.max()])
+    return boxes, editions
 
 
 def _last_touch(level: Level, reach: Reach) -> int:

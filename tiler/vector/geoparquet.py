@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -85,6 +88,14 @@ def encode_geo(
         "covering": {"bbox": {corner: [covering, corner] for corner in COVERING}},
     }
     return msgspec.json.encode({"version": VERSION, "primary_column": column, "columns": {column: described}})
+
+
+def geometry_kinds(geometries: NDArray[np.object_]) -> set[str]:
+    """Return the types present, as GeoParquet names them."""
+    present = geometries[~shapely.is_missing(geometries)]
+    pairs = set(zip(shapely.get_type_id(present).tolist(), shapely.has_z(present).tolist(), strict=True))
+    names = ("Point", "LineString", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
+    return {(*names, "GeometryCollection")[kind] + (" Z" if deep else "") for kind, deep in pairs}
 
 
 def _crs(column: Mapping[str, Any]) -> CRS | None:

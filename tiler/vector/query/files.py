@@ -11,11 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
-from numpy.typing import NDArray
 
 from tiler.pool import RenderPool
 from tiler.vector.attributes import tile_column, tile_kind
-from tiler.vector.geoparquet import BOX, KEY, encode_geo, free_name
+from tiler.vector.geoparquet import BOX, KEY, encode_geo, free_name, geometry_kinds
 from tiler.vector.query.answer import Target, given_geometries
 from tiler.vector.query.selection import ROW
 
@@ -135,7 +134,7 @@ def _write_geoparquet(path: Path, tables: Iterator[pa.Table], schema: pa.Schema,
     with pq.ParquetWriter(path, out, compression="zstd") as writer:
         for group in _grouped(tables):
             geometries = shapely.orient_polygons(given_geometries(group, target))
-            kinds |= _kinds(geometries)
+            kinds |= geometry_kinds(geometries)
             boxes = shapely.bounds(geometries).reshape(-1, 4)
             low, high = np.fmin(low, np.nanmin(boxes[:, :2], axis=0)), np.fmax(high, np.nanmax(boxes[:, 2:], axis=0))
             columns = [
@@ -168,11 +167,3 @@ def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             held, rows, size = [], 0, 0
     if rows:
         yield pa.concat_tables(held)
-
-
-def _kinds(geometries: NDArray[np.object_]) -> set[str]:
-    """Return the types present, as GeoParquet names them."""
-    present = geometries[~shapely.is_missing(geometries)]
-    pairs = set(zip(shapely.get_type_id(present).tolist(), shapely.has_z(present).tolist(), strict=True))
-    names = ("Point", "LineString", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
-    return {(*names, "GeometryCollection")[kind] + (" Z" if deep else "") for kind, deep in pairs}
