@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
+from control.changes.compact import Compactor
 from control.db.embedded import url_of
 from control.db.pool import Pool, open_pool
 from control.health import HealthCheck, health_route
@@ -49,13 +50,15 @@ def create_app(
             pool, objects, core.data, control.upkeep_interval_s, keep_s=control.resume_keep_s
         )
         app.state.health = HealthCheck(pool, objects, upkeep)
-        keeping = asyncio.create_task(upkeep.run())
+        compactor = Compactor(pool, objects, core, control)
+        tasks = [asyncio.create_task(upkeep.run()), asyncio.create_task(compactor.run())]
         _log.info("control plane started")
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await _close(pool)
             await objects.close()
             _log.info("control plane stopped")

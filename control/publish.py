@@ -12,11 +12,13 @@ import hashlib
 import logging
 from collections.abc import Iterable
 
+from control.changes.store import read_parts
 from control.db.pool import Connection, Pool, connection
 from control.offerings.store import read_published_layers
+from core.changes import Changes
 from core.errors import BadSource, ObjectNotFound, Unavailable
 from core.layer import PublishedLayer
-from core.snapshot import MANIFEST_KEY, Manifest, decode_manifest, encode_layers, encode_manifest
+from core.snapshot import MANIFEST_KEY, Manifest, decode_manifest, encode_changes, encode_layers, encode_manifest
 from core.storage import ObjectStore
 
 KEPT = 5
@@ -134,13 +136,15 @@ async def _publish_alone(guard: Connection, store: ObjectStore) -> Manifest:
     written = await read_manifest(store)
     if written is not None:
         await _overtake(guard, written.revision)
-    revision, layers = await _read_state(guard)
-    part, data = encode_layers(layers)
-    manifest = Manifest(revision=revision, parts=(part,))
+    revision, layers, changes = await _read_state(guard)
+    encoded_parts = [encode_layers(layers), *(encode_changes(part) for part in changes)]
+    manifest = Manifest(revision=revision, parts=tuple(part for part, _ in encoded_parts))
     if written == manifest and await _is_whole(store, manifest):
         return manifest
-    if not await _is_stored(store, part.key):
-        await store.put(part.key, data)
+    before = _keys(written) if written is not None else set()
+    for part, data in encoded_parts:
+        if part.key not in before or not await _is_stored(store, part.key):
+            await store.put(part.key, data)
     await guard.fetchval(_HOLDS)  # the lock went with the connection if the database was restarted meanwhile
     encoded = encode_manifest(manifest)
     await store.put(MANIFEST_KEY, encoded)
@@ -155,10 +159,10 @@ async def _overtake(db: Connection, written: int) -> None:
         await db.execute(_OVERTAKE, written)
 
 
-async def _read_state(db: Connection) -> tuple[int, tuple[PublishedLayer, ...]]:
+async def _read_state(db: Connection) -> tuple[int, tuple[PublishedLayer, ...], list[Changes]]:
     async with db.transaction(isolation="repeatable_read", readonly=True):
         revision: int = await db.fetchval(_SELECT_REVISION)
-        return revision, await read_published_layers(db)
+        return revision, await read_published_layers(db), await read_parts(db)
 
 
 async def _record(db: Connection, store: ObjectStore, manifest: Manifest, digest: str, before: Manifest | None) -> None:

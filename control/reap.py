@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from uuid import UUID
 
+from control.changes.compact import remove_superseded
 from control.db.pool import CONNECT_S, Pool, connection
 from control.settings import scratch_folder
 from control.stored_data.claim import data_key
@@ -66,6 +67,7 @@ async def reap(
     for stored_data in removable:
         await erase(pool, store, stored_data, data)
         _log.info("stored data removed", extra={"stored_data": str(stored_data)})
+    await remove_superseded(pool, store, age_s=grace_s)
     await _sweep_scratch(pool, scratch_folder(data))
     return len(removable)
 

@@ -29,6 +29,12 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     upkeep_interval_s: float = 10.0
     """How often unfinished deliveries are cleaned and a missing publication is made good, seconds."""
 
+    compact_changes: int = 1000
+    """Changes of a vector layer from which they are put into its data."""
+
+    compact_age_s: float = 3600.0
+    """Age of a change from which it is put into the data in any case, seconds."""
+
     @property
     def job_limits(self) -> Limits:
         """What each job is told to keep to."""

@@ -147,6 +147,21 @@ def _parser() -> argparse.ArgumentParser:
     instead.add_argument("--list", action="store_true", help="list the styles it can be asked in")
     style.set_defaults(run=_style)
 
+    edit = commands.add_parser("edit", help="change features of a published vector layer")
+    edit.add_argument("name", metavar="LAYER")
+    edit.add_argument(
+        "file",
+        metavar="FILE",
+        help="GeoJSON: a feature with an id takes the place of that one, with no geometry it removes it, "
+        "without an id it is added",
+    )
+    edit.add_argument("--crs", default="", help="CRS of the coordinates (default: longitude and latitude)")
+    edit.set_defaults(run=_edit)
+
+    compact = commands.add_parser("compact", help="put the changes of a layer into its data now")
+    compact.add_argument("name", metavar="LAYER")
+    compact.set_defaults(run=_compact)
+
     serve = commands.add_parser("serve", help="run the platform")
     demo = commands.add_parser("demo", help="make a synthetic territory, publish it and run the platform")
     demo.add_argument("--no-serve", action="store_true", help="stop when the layers are published")
@@ -259,6 +274,18 @@ def _style(arguments: argparse.Namespace) -> int:
     if bool(files) == (arguments.default or arguments.list):
         raise BadRequest("geopf style takes either files, --default or --list", "see `geopf style --help`")
     return list_styles(arguments.name) if arguments.list else style_layer(arguments.name, files)
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    from deploy.edit import edit_layer
+
+    return edit_layer(arguments.name, arguments.file, arguments.crs)
+
+
+def _compact(arguments: argparse.Namespace) -> int:
+    from deploy.edit import compact
+
+    return compact(arguments.name)
 
 
 def _serve(_: argparse.Namespace) -> int:

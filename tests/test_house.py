@@ -19,7 +19,8 @@ SOURCES = [
 ]
 LONGEST = 400
 
-NATIVE = {"numba", "osgeo", "rasterio", "rio_tiler", "laspy", "lazrs", "pdal", "pyogrio", "shapely", "pyproj", "numpy"}
+NATIVE = {"numba", "osgeo", "rasterio", "rio_tiler", "laspy", "lazrs", "pdal", "pyogrio", "numpy"}
+"""What decodes files or is slow to load. Geometries of a few features are shapely's, everywhere."""
 
 
 def identify(path: Path) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from control.configurations.store import decode_map_styles, decode_styles
 from control.db.pool import Connection
 from control.offerings.status import OfferingStatus
-from core.layer import PublishedLayer, Source
+from core.layer import PublishedLayer, Source, VectorSource
 from core.map_style import MapStyle
 from core.style import Style
 
@@ -89,7 +89,7 @@ async def read_published_layers(db: Connection, name: str | None = None) -> tupl
             title=row["title"],
             abstract=row["abstract"],
             offering=str(row["offering"]),
-            source=msgspec.json.decode(row["source"], type=Source),
+            source=_source(row["stored_data"], row["source"]),
             bbox=(row["west"], row["south"], row["east"], row["north"]),
             sample=(row["sample_longitude"], row["sample_latitude"]),
             version=_version(
@@ -103,6 +103,12 @@ async def read_published_layers(db: Connection, name: str | None = None) -> tupl
         )
         for row in await db.fetch(_SELECT_PUBLISHED, name)
     )
+
+
+def _source(stored_data: UUID, text: str) -> Source:
+    """Return how stored data are served; features change under their identifier."""
+    source: Source = msgspec.json.decode(text, type=Source)
+    return msgspec.structs.replace(source, dataset=str(stored_data)) if isinstance(source, VectorSource) else source
 
 
 def _version(stored_data: UUID, styles: tuple[Style, ...], map_styles: tuple[MapStyle, ...]) -> str:
