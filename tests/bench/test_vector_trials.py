@@ -4,10 +4,9 @@ import mapbox_vector_tile
 import pytest
 from pyproj import Transformer
 
-from bench import many_features
+from bench import freshness, many_features
 from bench.buildings import middles, prepare_buildings
 from bench.compare_tiles import feature_difference
-from bench.freshness import run as run_freshness
 from bench.low_zooms import draw_all
 from bench.many_features import open_many, write_many
 from bench.memory import parse_status
@@ -79,7 +78,13 @@ def test_the_plain_way_draws_the_same_features_as_ours(tmp_path):
     assert feature_difference(ours, PlainLayer(parquet, "EPSG:2154").encode(14, col, row), "cleabs") <= 0.01
 
 
-def test_freshness_says_that_changes_are_not_served(tmp_path):
-    figure = run_freshness(tmp_path, lambda _: None)
-    assert figure.value is None
-    assert figure.note == "changes are not served yet"
+@pytest.mark.xdist_group("changes")
+def test_freshness_is_that_of_changes_through_the_whole_platform(tmp_path, monkeypatch):
+    monkeypatch.setattr(freshness, "prepare_buildings", lambda folder, say: prepare_buildings(folder, say, 2_000))
+    monkeypatch.setattr(freshness, "middles", lambda: middles(2_000))
+    monkeypatch.setattr(freshness, "_TURNS", 2)
+    figure = freshness.run(tmp_path / "vector" / "geopf", lambda _: None)
+    assert figure.value is not None
+    assert 0.0 < figure.value < 30.0
+    assert "median of 2 changes" in figure.note
+    assert "on another host" in figure.note
