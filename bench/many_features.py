@@ -129,8 +129,8 @@ def write_many(folder: Path, cols: int = _COLS, rows: int = _ROWS) -> None:
     writer = ValueWriter(np.zeros((count, 2), np.uint32))
     row = np.arange(count, dtype=np.int64)
     names = pa.array([f"nature {number}" for number in range(_NATURES)])
-    writer.add(0, pa.chunked_array([names.take(pa.array(row % _NATURES))]))
-    writer.add(1, pa.chunked_array([pa.array(row % 100)]))
+    writer.add(0, [names.take(pa.array(row % _NATURES))])
+    writer.add(1, [pa.array(row % 100)])
     write_values(folder / _VALUES, writer.finish(("nature", "etages"), row.astype(np.uint64)))
 
 

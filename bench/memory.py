@@ -1,7 +1,9 @@
 """Memory of this process, from /proc/self (proc(5))."""
 
 import re
+import threading
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -28,6 +30,27 @@ def forget_peak() -> None:
 def read_memory() -> Memory:
     """Return the memory of this process."""
     return parse_status(_STATUS.read_text())
+
+
+class OwnPeak:
+    """The most that a process has of its own, looked at every millisecond by a thread, within a `with` block."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.001):
+            self.bytes = max(self.bytes, read_memory().own_bytes)
 
 
 def parse_status(text: str) -> Memory:

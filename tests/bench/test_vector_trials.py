@@ -29,7 +29,7 @@ def test_a_source_is_built_apart_and_drawn_at_low_levels(tmp_path, monkeypatch):
     parquet = prepare_buildings(tmp_path, lambda _: None, 2_000)
     built = build_apart(parquet, tmp_path / "built")
     assert built.wall_s > 0
-    assert built.peak_bytes >= built.before_bytes > 0
+    assert built.own_bytes >= built.before_bytes > 0
     drawn = draw_all(tmp_path / "built")
     assert {one.request.z for one in drawn} == set(range(11))
     assert all(one.draw_ms > 0 for one in drawn)

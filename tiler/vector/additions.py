@@ -25,7 +25,7 @@ def extend(values: Values, changes: list[Change]) -> Values:
     writer = ValueWriter(np.zeros((len(changes), len(values.fields)), np.uint32))
     for number, field in enumerate(values.fields):
         given = [change.properties.get(field.key) for change in changes]
-        writer.add(number, pa.chunked_array([_column(given, TYPES[field.type])]))
+        writer.add(number, [_column(given, TYPES[field.type])])
     new = writer.finish(values.keys, np.array([change.id for change in changes], np.uint64))
     codes, fresh = _known(values, more, new)
     lengths = np.diff(new.ends)[fresh]

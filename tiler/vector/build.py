@@ -1,6 +1,7 @@
 """From a GeoParquet file to what tiles are drawn from: shapes on the grids of some CRSs, and attributes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from core.errors import BadSource
 from core.layer import Bounds
 from tiler.vector.attributes import tile_column, tile_kind
+from tiler.vector.generalise import generalise
 from tiler.vector.geoparquet import parse_geo
 from tiler.vector.grid import LAMBERT_93, MERCATOR, grid_of, has_own_set
-from tiler.vector.levels import Level, generalise, level_of
-from tiler.vector.shapes import Shapes, join, pack_wkb
-from tiler.vector.stored import write_levels, write_values
+from tiler.vector.levels import Level, level_of
+from tiler.vector.shapes import Shapes, pack_wkb
+from tiler.vector.spill import ShapeSpill, give_back
+from tiler.vector.stored import open_values, write_levels, write_values
 from tiler.vector.values import Field, Values, ValueWriter
 
 Touched = tuple[NDArray[np.int32], NDArray[np.int64]]
@@ -25,6 +28,9 @@ Touched = tuple[NDArray[np.int32], NDArray[np.int64]]
 
 OnStep = Callable[[float], None]
 """Told of the share of the work that is done."""
+
+_AT_ONCE = 8_192
+"""Geometries that are packed at a time."""
 
 _MOST_VERTICES = 2**32 - 2
 
@@ -95,19 +101,20 @@ def build_tiles(
     """
     tell = on_step if on_step is not None else lambda _: None
     try:
-        with pq.ParquetFile(parquet, memory_map=True) as file:
-            values, path = _values(file, geometry_column, before), stem.with_name(f"{stem.name}.values.arrow")
-            write_values(path, values)
+        with pq.ParquetFile(parquet) as file:
+            path = stem.with_name(f"{stem.name}.values.arrow")
+            write_values(path, _values(file, geometry_column, before))
+            values = open_values(path)
+            give_back()
             tell(0.3)
             made = []
             for number, target in enumerate(targets):
-                shapes = _shapes(file, geometry_column, crs, target)
-                base = level_of(-1, shapes)
+                base = level_of(-1, _shapes(file, geometry_column, crs, target, stem.parent))
+                give_back()
                 tell(0.3 + 0.7 * (number + 0.5) / len(targets))
-                levels = [base, *generalise(base, grid_of(target), values, _first(before, target))]
-                if before is not None:
-                    levels = [_with_touches(level, before, target) for level in levels]
+                coarser = generalise(base, grid_of(target), values, _first(before, target), stem.parent)
                 made.append((target, stem.with_name(f"{stem.name}.{number}.shapes.arrow")))
+                levels = (_with_touches(level, before, target) for level in chain([base], coarser))
                 write_levels(made[-1][1], grid_of(target), levels)
                 tell(0.3 + 0.7 * (number + 1) / len(targets))
     except (pa.ArrowException, OSError, shapely.errors.ShapelyError, KeyError) as err:
@@ -121,8 +128,10 @@ def _first(before: Before | None, target: str) -> int | None:
     return min(shifts, default=None)
 
 
-def _with_touches(level: Level, before: Before, target: str) -> Level:
+def _with_touches(level: Level, before: Before | None, target: str) -> Level:
     """Return a level with what has changed on it: all of it where it was not there before."""
+    if before is None:
+        return level
     boxes, editions = before.levels.get(target, {}).get(level.shift, (_EVERYWHERE, np.array([before.through])))
     return msgspec.structs.replace(level, touched=boxes, editions=editions)
 
@@ -136,8 +145,8 @@ def _values(file: pq.ParquetFile, geometry_column: str, before: Before | None) -
     ]
     writer = ValueWriter(np.zeros((file.metadata.num_rows, len(keys)), np.uint32))
     for number, key in enumerate(keys):
-        column = file.read(columns=[key])[key]
-        writer.add(number, pa.chunked_array([tile_column(part) for part in column.chunks] or [[]]))
+        writer.add(number, _parts(file, key))
+        give_back()
     values = writer.finish(keys, np.arange(file.metadata.num_rows, dtype=np.uint64))
     if before is None:
         return values
@@ -146,14 +155,23 @@ def _values(file: pq.ParquetFile, geometry_column: str, before: Before | None) -
     return msgspec.structs.replace(values, fields=fields)
 
 
-def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str) -> Shapes:
-    grid, row, vertices = grid_of(target), 0, 0
-    found: list[Shapes] = []
+def _parts(file: pq.ParquetFile, key: str) -> Iterator[pa.Array]:
+    """Yield the values of an attribute, a row group after the other."""
     for number in range(file.metadata.num_row_groups):
-        wkb = file.read_row_group(number, columns=[geometry_column]).column(0).to_numpy(zero_copy_only=False)
-        found.append(pack_wkb(wkb, np.arange(row, row + len(wkb), dtype=np.uint32), grid, crs))
-        row += len(wkb)
-        vertices += len(found[-1].vertices)
-        if vertices > _MOST_VERTICES:
-            raise BadSource(f"the layer has more than {_MOST_VERTICES:,} vertices", "cut it into several")
-    return join(found)
+        for part in file.read_row_group(number, columns=[key]).column(0).chunks:
+            yield tile_column(part)
+
+
+def _shapes(file: pq.ParquetFile, geometry_column: str, crs: str, target: str, folder: Path) -> Shapes:
+    grid, row = grid_of(target), 0
+    with ShapeSpill(folder) as spill:
+        for number in range(file.metadata.num_row_groups):
+            wkb = file.read_row_group(number, columns=[geometry_column]).column(0).to_numpy(zero_copy_only=False)
+            for first in range(0, len(wkb), _AT_ONCE):
+                some = wkb[first : first + _AT_ONCE]
+                rows = np.arange(row + first, row + first + len(some), dtype=np.uint32)
+                spill.add(pack_wkb(some, rows, grid, crs))
+                if spill.vertices > _MOST_VERTICES:
+                    raise BadSource(f"the layer has more than {_MOST_VERTICES:,} vertices", "cut it into several")
+            row += len(wkb)
+        return spill.finish()

@@ -8,11 +8,10 @@ and whatever is elsewhere, the answer is the same.
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.dust import stand_in
-from kernels.hilbert import hilbert_keys
-from kernels.shapes import POINT, POLYGON, size_shapes
+from kernels.dust import DUST, gather_settled, middle_cells, middle_places, stand_in
+from kernels.shapes import LINE, POINT, POLYGON, size_shapes
 from tiler.vector.grid import EXTENT
-from tiler.vector.shapes import Shapes, boxes_of, join, take
+from tiler.vector.shapes import Shapes, boxes_of, take
 from tiler.vector.values import Values, ids_of, weights_of
 
 TILE_BYTES = 400_000
@@ -23,9 +22,6 @@ TILE_FEATURES = 16_000
 
 BLOCK = 256
 """Side of the blocks in which dust is added up, tile units."""
-
-_DUST = 8
-"""Side of the square that stands for polygons too small to be seen, tile units: a pixel of 512."""
 
 _CELL = 4
 """Side of the squares of which one point is drawn, tile units."""
@@ -67,17 +63,21 @@ def settle(shapes: Shapes, shift: int, values: Values) -> Shapes:
         shift: The level is meant for tile units of 2^shift cells.
         values: Attributes of the layer.
     """
-    unit = float(1 << shift)
-    dust, sizes = _sort_out(shapes, unit)
-    small = np.flatnonzero(dust)
-    if len(small) == 0:
+    dust, sizes = _sort_out(shapes, float(1 << shift))
+    if not dust.any():
         return shapes
-    middles, kinds, ids = middles_of(boxes_of(shapes))[small], shapes.kinds[small], ids_of(values, shapes.rows[small])
-    drawn = small[_stand_ins(middles, sizes[small], kinds, ids, shift)]
-    squares = drawn[shapes.kinds[drawn] == POLYGON]
-    others = np.concatenate([np.flatnonzero(~dust), drawn[shapes.kinds[drawn] != POLYGON]])
-    places = middles[np.searchsorted(small, squares)]
-    return join([take(shapes, np.sort(others)), squares_at(shapes.rows[squares], places, shift)])
+    boxes = boxes_of(shapes)
+    side = DUST * float(1 << shift)
+    drawn = ~dust
+    for kind, whole in ((POLYGON, side * side), (LINE, side), (POINT, 0.0)):
+        some = np.flatnonzero(dust & (shapes.kinds == kind))
+        if len(some):
+            ids = ids_of(values, shapes.rows[some])
+            if (ids[1:] < ids[:-1]).any():
+                order = np.argsort(ids, kind="stable")
+                some, ids = some[order], ids[order]
+            drawn[some[_chosen(boxes[some], sizes[some], whole, shift, ids)]] = True
+    return _settled(shapes, boxes, np.flatnonzero(drawn), dust & (shapes.kinds == POLYGON), shift)
 
 
 def one_of(shapes: Shapes, shift: int, values: Values) -> Shapes:
@@ -86,7 +86,7 @@ def one_of(shapes: Shapes, shift: int, values: Values) -> Shapes:
         return shapes
     chosen = np.argsort(scatter(ids_of(values, shapes.rows)), kind="stable")[:1]
     one = take(shapes, chosen)
-    return squares_at(one.rows, middles_of(boxes_of(one)), shift) if one.kinds[0] == POLYGON else one
+    return _settled(one, boxes_of(one), np.arange(1), one.kinds == POLYGON, shift)
 
 
 def fit(shapes: Shapes, boxes: NDArray[np.int32], shift: int, values: Values) -> NDArray[np.bool_]:
@@ -128,9 +128,9 @@ def lengths_of(shapes: Shapes) -> NDArray[np.int64]:
     return np.diff(shapes.ends.astype(np.int64)[shapes.parts])
 
 
-def tiles_of(boxes: NDArray[np.int32] | NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """Return a number for the tile of a scale in which each box has its middle."""
-    return cells_of(middles_of(boxes), EXTENT << shift)
+def tiles_of(boxes: NDArray[np.int32], shift: int) -> NDArray[np.int64]:
+    """Return a number for the tile of a scale in which each box has its middle, as `cells_of` does."""
+    return _cells(boxes, shift + EXTENT.bit_length() - 1)
 
 
 def scatter(ids: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -138,54 +138,67 @@ def scatter(ids: NDArray[np.uint64]) -> NDArray[np.int64]:
     return np.asarray((ids * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF), dtype=np.int64)
 
 
-def squares_at(rows: NDArray[np.uint32], middles: NDArray[np.int64], shift: int) -> Shapes:
-    """Return squares around some places, on the grid of a level."""
-    unit = 1 << shift
-    side = _DUST * unit
-    low = np.clip(((middles - side // 2) // unit) * unit, -(2**31), 2**31 - 1 - side)
-    corners = np.array([[0, 0], [side, 0], [side, side], [0, side]])
-    count = len(rows)
-    return Shapes(
-        np.full(count, POLYGON, np.uint8),
-        rows,
-        np.arange(count + 1, dtype=np.uint32),
-        np.arange(0, 4 * count + 1, 4, dtype=np.uint32),
-        (low[:, None, :] + corners[None]).reshape(-1, 2).astype(np.int32),
+def _settled(
+    shapes: Shapes, boxes: NDArray[np.int32], numbers: NDArray[np.int64], squared: NDArray[np.bool_], shift: int
+) -> Shapes:
+    """Return some features, those that are `squared` as squares."""
+    kept = numbers[~squared[numbers]]
+    first, last = shapes.parts[kept].astype(np.int64), shapes.parts[kept + 1].astype(np.int64)
+    squares = len(numbers) - len(kept)
+    part_count = int((last - first).sum()) + squares
+    vertex_count = int((shapes.ends[last].astype(np.int64) - shapes.ends[first].astype(np.int64)).sum()) + 4 * squares
+    parts, ends = np.empty(len(numbers) + 1, np.uint32), np.empty(part_count + 1, np.uint32)
+    vertices = np.empty((vertex_count, 2), np.int32)
+    gather_settled(
+        numbers,
+        squared.astype(np.uint8),
+        boxes,
+        shift,
+        shapes.parts,
+        shapes.ends,
+        shapes.vertices,
+        parts,
+        ends,
+        vertices,
     )
+    return Shapes(shapes.kinds[numbers], shapes.rows[numbers], parts, ends, vertices)
 
 
 def _sort_out(shapes: Shapes, unit: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Tell which features are dust, and return the area or the length of all, cells."""
     sizes = np.empty(shapes.count, np.float64)
     size_shapes(shapes.kinds, shapes.parts, shapes.ends, shapes.vertices, sizes)
-    side = _DUST * unit
+    side = DUST * unit
     least = np.where(shapes.kinds == POLYGON, side * side, side)
     return (sizes < least) | (shapes.kinds == POINT), sizes
 
 
-def _stand_ins(
-    middles: NDArray[np.int64],
-    sizes: NDArray[np.float64],
-    kinds: NDArray[np.uint8],
-    ids: NDArray[np.uint64],
-    shift: int,
+def _chosen(
+    boxes: NDArray[np.int32], sizes: NDArray[np.float64], whole: float, shift: int, ids: NDArray[np.uint64]
 ) -> NDArray[np.int64]:
-    """Return which features of dust stand for all."""
-    unit = 1 << shift
-    keys = np.empty(len(middles), np.int64)
-    x, y = np.ascontiguousarray(middles.T.astype(np.float64))
-    finest = min(31, 32 - shift)
-    hilbert_keys(x, y, -(2.0**31), -(2.0**31), 2.0 ** (32 - finest), finest, keys)
-    order = np.lexsort((ids, keys, kinds))
-    side = _DUST * float(unit)
-    chosen = np.empty(len(order), np.uint8)
-    blocks = cells_of(middles, BLOCK * unit)
-    wholes = np.where(kinds == POLYGON, side * side, side)
-    stand_in(order, kinds, blocks, np.maximum(sizes, float(unit)), wholes, chosen)
-    points = np.flatnonzero(kinds == POINT)
-    if len(points):
-        nearest = points[np.argsort(scatter(ids[points]), kind="stable")]
-        _, first = np.unique(cells_of(middles[nearest], _CELL * unit), return_index=True)
-        chosen[points] = 0
-        chosen[nearest[first]] = 1
+    """Return which features of dust of a kind stand for all: lines and areas by their blocks, points one a square.
+
+    Args:
+        boxes: Their boxes, shape (n, 4).
+        sizes: Area or length of each.
+        whole: What makes a whole one; 0 for points.
+        shift: The scale.
+        ids: Their identifiers, ascending.
+    """
+    if whole == 0.0:
+        order = np.argsort(scatter(ids), kind="stable")
+        _, first = np.unique(_cells(boxes, shift + _CELL.bit_length() - 1)[order], return_index=True)
+        return np.asarray(order[first])
+    fine = max(shift, 1)
+    places = np.empty(len(boxes), np.int64)
+    middle_places(boxes, fine, places)
+    chosen = np.empty(len(boxes), np.uint8)
+    bits = 2 * (shift + BLOCK.bit_length() - 1 - fine)
+    stand_in(np.argsort(places, kind="stable"), places, bits, sizes, float(1 << shift), whole, chosen)
     return np.flatnonzero(chosen)
+
+
+def _cells(boxes: NDArray[np.int32], shift: int) -> NDArray[np.int64]:
+    cells = np.empty(len(boxes), np.int64)
+    middle_cells(np.ascontiguousarray(boxes), shift, cells)
+    return cells

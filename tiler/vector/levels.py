@@ -1,19 +1,11 @@
-"""Generalised levels: what of a layer is drawn where a tile shows much of the ground."""
+"""Levels: the features that tiles of some scale are drawn from, with the means to find them."""
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.rtree import build_tree, tree_nodes
-from tiler.vector.dust import TILE_BYTES, TILE_FEATURES, costs_of, fit, lengths_of, one_of, settle, tiles_of
-from tiler.vector.grid import Grid
 from tiler.vector.shapes import Shapes, boxes_of
-from tiler.vector.thin import thin
-from tiler.vector.values import Values
-
-TILE_VERTICES = 16_000
-"""Vertices of the fullest tile below which what is stored needs no simpler level."""
-
 
 NOWHERE, NEVER = np.empty((0, 4), np.int32), np.empty(0, np.int64)
 
@@ -50,40 +42,3 @@ def level_of(shift: int, shapes: Shapes, shown: NDArray[np.bool_] | None = None)
     build_tree(boxes, tree)
     flags = np.empty(0, np.uint8) if shown is None or shown.all() else shown.astype(np.uint8)
     return Level(shift, shapes, boxes, tree, flags)
-
-
-def generalise(base: Level, grid: Grid, values: Values, first: int | None = None) -> list[Level]:
-    """Return the levels above a layer, from fine to coarse, each made of the one before, with what had no room there.
-
-    They begin with the first scale at which a tile of the layer as it is would have too
-    much in it, and end with that of the coarsest tiles.
-
-    Args:
-        base: The layer as it is.
-        grid: Its grid.
-        values: Its attributes.
-        first: Scale to begin with at the latest: that of the levels it had before.
-    """
-    levels: list[Level] = []
-    below = base.shapes
-    for shift in range(grid.levels):
-        if not levels and shift != first and not _is_full(base, shift, values):
-            continue
-        thinned = thin(below, shift)
-        below = settle(thinned, shift, values)
-        if below.count == 0:
-            below = one_of(thinned, shift, values)
-        levels.append(level_of(shift, below, fit(below, boxes_of(below), shift, values)))
-    return levels
-
-
-def _is_full(base: Level, shift: int, values: Values) -> bool:
-    shapes = base.shapes
-    if shapes.count == 0:
-        return False
-    _, tiles = np.unique(tiles_of(base.boxes, shift), return_inverse=True)
-    return bool(
-        np.bincount(tiles, lengths_of(shapes)).max() > TILE_VERTICES
-        or np.bincount(tiles, costs_of(shapes, values)).max() > TILE_BYTES
-        or np.bincount(tiles).max() > TILE_FEATURES
-    )

@@ -9,10 +9,11 @@ these, level by level, and the rest is not looked at.
 import numpy as np
 from numpy.typing import NDArray
 
-from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, lengths_of, middles_of, one_of, settle, tiles_of
+from tiler.vector.around import thinned_among, within_steps
+from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, middles_of, one_of, settle
 from tiler.vector.grid import EXTENT
-from tiler.vector.shapes import Shapes, are_same, boxes_of, chain, no_shapes, take
-from tiler.vector.thin import ROUNDS, thin
+from tiler.vector.shapes import Shapes, are_same, boxes_of, chain, take
+from tiler.vector.thin import thin
 from tiler.vector.values import Values
 from tiler.vector.view import (
     Numbers,
@@ -24,13 +25,9 @@ from tiler.vector.view import (
     keys_at,
     keys_of,
     near,
-    near_soon,
     reshown,
     shown_at,
 )
-
-_PATIENCE = 50_000
-"""Features that boxes may meet, one after the other, before every vertex of a level is looked at instead."""
 
 
 def spread(
@@ -73,7 +70,7 @@ def refit(level: View, went: NDArray[np.int64], came: Numbers, values: Values) -
     side = EXTENT << level.level.shift
     corners = np.unique(middles_of(np.concatenate([went, boxes_at(level, came)])) // side, axis=0) * side
     there = near(level, np.concatenate([corners, corners + side], axis=1))
-    tiles = tiles_of(boxes_at(level, there), level.level.shift)
+    tiles = cells_of(middles_of(boxes_at(level, there)), side)
     there = there[np.isin(tiles, cells_of(corners, side))]
     order = np.argsort(keys_at(level, there), kind="stable")
     shapes = gather(level, there)
@@ -87,9 +84,10 @@ def _differences(
     before: View, after: View, gone: Numbers, came: Numbers, shift: int, values: Values
 ) -> tuple[Shapes, Shapes]:
     """Return what of a level goes and what comes; some may be in both."""
-    affected = np.union1d(_within_steps(before, gone, shift), _within_steps(after, came, shift))
+    affected = np.union1d(within_steps(before, gone, shift), within_steps(after, came, shift))
     old, new = _unlike(
-        _thinned(before, np.setdiff1d(affected, came), shift), _thinned(after, np.setdiff1d(affected, gone), shift)
+        thinned_among(before, np.setdiff1d(affected, came), shift),
+        thinned_among(after, np.setdiff1d(affected, gone), shift),
     )
     old_dust, new_dust = is_dust(old, shift), is_dust(new, shift)
     side = BLOCK << shift
@@ -113,7 +111,7 @@ def _dust_in(view: View, corners: NDArray[np.int64], shift: int) -> Shapes:
     """Return the dust of some blocks, thinned."""
     side, unit = BLOCK << shift, 1 << shift
     numbers = near(view, np.concatenate([corners - unit, corners + side + unit], axis=1))
-    thinned = _thinned(view, numbers, shift)
+    thinned = thinned_among(view, numbers, shift)
     dust = np.flatnonzero(is_dust(thinned, shift))
     blocks = cells_of(middles_of(boxes_of(thinned))[dust], side)
     return take(thinned, dust[np.isin(blocks, cells_of(corners, side))])
@@ -124,65 +122,6 @@ def _whole(view: View, shift: int, values: Values) -> Shapes:
     thinned = thin(gather(view, everything(view)), shift)
     found = settle(thinned, shift, values)
     return found if found.count else one_of(thinned, shift, values)
-
-
-def _thinned(view: View, numbers: Numbers, shift: int) -> Shapes:
-    """Return some features, thinned as among all others."""
-    if len(numbers) == 0:
-        return no_shapes()
-    found = thin(gather(view, _within_steps(view, numbers, shift)), shift)
-    return take(found, np.flatnonzero(np.isin(keys_of(found), keys_at(view, numbers))))
-
-
-def _within_steps(view: View, numbers: Numbers, shift: int) -> Numbers:
-    """Return features and all that share vertices with them on the cells of a scale, over `ROUNDS` steps."""
-    reached = frontier = numbers
-    for step in range(ROUNDS):
-        if len(frontier) == 0:
-            break
-        touching = _touching(view, frontier, shift)
-        if touching is None:
-            return _within_steps_of_all(view, reached, shift, ROUNDS - step)
-        frontier = np.setdiff1d(touching, reached)
-        reached = np.union1d(reached, frontier)
-    return reached
-
-
-def _touching(view: View, numbers: Numbers, shift: int) -> Numbers | None:
-    """Return the features that share a vertex with some on the cells of a scale, None where many boxes overlap."""
-    around = np.array([-1, -1, 1, 1]) << shift
-    found = near_soon(view, boxes_at(view, numbers) + around, _PATIENCE)
-    if found is None:
-        return None
-    others = np.setdiff1d(found, numbers)
-    if len(others) == 0:
-        return others
-    shapes = gather(view, others)
-    shared = np.isin(_places(shapes, shift), _places(gather(view, numbers), shift))
-    firsts = shapes.ends.astype(np.int64)[shapes.parts[:-1]]
-    order = np.argsort(keys_at(view, others), kind="stable")
-    return np.sort(others[order][np.logical_or.reduceat(shared, firsts)])
-
-
-def _within_steps_of_all(view: View, numbers: Numbers, shift: int, steps: int) -> Numbers:
-    """Return the same by looking at every vertex of the level."""
-    there = everything(view)
-    shapes = gather(view, there)
-    there = there[np.argsort(keys_at(view, there), kind="stable")]
-    owners = np.repeat(np.arange(len(there)), lengths_of(shapes))
-    _, places = np.unique(_places(shapes, shift), return_inverse=True)
-    reached = np.isin(there, numbers)
-    for _ in range(steps):
-        taken = np.zeros(int(places.max()) + 1, bool)
-        taken[places[reached[owners]]] = True
-        reached[owners[taken[places]]] = True
-    return np.sort(there[reached])
-
-
-def _places(shapes: Shapes, shift: int) -> NDArray[np.int64]:
-    """Return a number for the cell of a scale that each vertex comes to lie on."""
-    cells = (shapes.vertices.astype(np.int64) + ((1 << shift) >> 1)) >> shift
-    return np.asarray((cells[:, 0] << 32) + cells[:, 1])
 
 
 def _unlike(old: Shapes, new: Shapes) -> tuple[Shapes, Shapes]:

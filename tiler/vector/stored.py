@@ -5,7 +5,7 @@ level, that of attributes a single one; what is no array stands as JSON in the m
 of the schema.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ FORMAT = 2
 _KEY = b"geoplateforme"
 
 _SHAPES = {
+    "shift": pa.int64(),
     "kinds": pa.uint8(),
     "rows": pa.uint32(),
     "parts": pa.uint32(),
@@ -52,27 +53,26 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int
     grid: Grid | None = None
-    shifts: tuple[int, ...] = ()
     fields: tuple[Field, ...] = ()
 
 
-def write_levels(path: Path, grid: Grid, levels: Sequence[Level]) -> None:
-    """Write the shapes of a layer.
+def write_levels(path: Path, grid: Grid, levels: Iterable[Level]) -> None:
+    """Write the shapes of a layer, one level after the other as they come.
 
     Args:
         path: The file to make.
         grid: Their grid.
         levels: The features as they are, then generalised ones from fine to coarse.
     """
-    about = _About(format=FORMAT, grid=grid, shifts=tuple(level.shift for level in levels))
-    rows = [
-        {
-            **{name: getattr(level.shapes, name) for name in ("kinds", "rows", "parts", "ends", "vertices")},
-            **{name: getattr(level, name) for name in ("boxes", "tree", "shown", "touched", "editions")},
-        }
-        for level in levels
-    ]
-    _write(path, about, _SHAPES, rows)
+    _write(path, _About(format=FORMAT, grid=grid), _SHAPES, map(_row, levels))
+
+
+def _row(level: Level) -> Mapping[str, NDArray[Any]]:
+    return {
+        "shift": np.array([level.shift]),
+        **{name: getattr(level.shapes, name) for name in ("kinds", "rows", "parts", "ends", "vertices")},
+        **{name: getattr(level, name) for name in ("boxes", "tree", "shown", "touched", "editions")},
+    }
 
 
 def write_values(path: Path, values: Values) -> None:
@@ -88,9 +88,9 @@ def open_levels(path: Path) -> tuple[Grid, tuple[Level, ...]]:
         BadSource: The file is missing, damaged, or of another kind.
     """
     about, rows = _open(path, _SHAPES)
-    if about.grid is None or len(about.shifts) != len(rows) or not rows:
+    if about.grid is None or not rows:
         raise BadSource(f"{path.name} holds no shapes", "store the layer again")
-    return about.grid, tuple(_level(path, shift, row) for shift, row in zip(about.shifts, rows, strict=True))
+    return about.grid, tuple(_level(path, row) for row in rows)
 
 
 def open_values(path: Path) -> Values:
@@ -109,15 +109,20 @@ def open_values(path: Path) -> Values:
     return Values(about.fields, row["ids"], codes, row["ends"], row["messages"], row["hashes"], row["hashed"])
 
 
-def _level(path: Path, shift: int, row: dict[str, NDArray[Any]]) -> Level:
+def _level(path: Path, row: dict[str, NDArray[Any]]) -> Level:
     count = len(row["kinds"])
-    fits = len(row["parts"]) == count + 1 and len(row["boxes"]) == 4 * count and len(row["rows"]) == count
+    fits = (
+        len(row["shift"]) == 1
+        and len(row["parts"]) == count + 1
+        and len(row["boxes"]) == 4 * count
+        and len(row["rows"]) == count
+    )
     fits = fits and len(row["shown"]) in {0, count} and len(row["touched"]) == 4 * len(row["editions"])
     if not fits or len(row["ends"]) != int(row["parts"][-1]) + 1 or len(row["vertices"]) != 2 * int(row["ends"][-1]):
         raise BadSource(f"the arrays of {path.name} do not fit together", "store the layer again")
     shapes = Shapes(row["kinds"], row["rows"], row["parts"], row["ends"], row["vertices"].reshape(-1, 2))
     return Level(
-        shift,
+        int(row["shift"][0]),
         shapes,
         row["boxes"].reshape(-1, 4),
         row["tree"].reshape(-1, 4),
@@ -128,7 +133,7 @@ def _level(path: Path, shift: int, row: dict[str, NDArray[Any]]) -> Level:
 
 
 def _write(
-    path: Path, about: _About, types: Mapping[str, pa.DataType], rows: Sequence[Mapping[str, NDArray[Any]]]
+    path: Path, about: _About, types: Mapping[str, pa.DataType], rows: Iterable[Mapping[str, NDArray[Any]]]
 ) -> None:
     schema = pa.schema([(name, pa.large_list(kind)) for name, kind in types.items()])
     with pa.ipc.new_file(str(path), schema.with_metadata({_KEY: msgspec.json.encode(about)})) as writer:

@@ -142,33 +142,34 @@ class ValueWriter:
         self._count = 1
         self._size = 0
 
-    def add(self, number: int, column: pa.ChunkedArray) -> None:
+    def add(self, number: int, parts: Iterable[pa.Array]) -> None:
         """Take an attribute.
 
         Args:
             number: Its place among the attributes.
-            column: bool, int64, float64 or string, one value a row.
+            parts: bool, int64, float64 or string, one value a row, part after part: none is held when it was taken.
 
         Raises:
             BadSource: There are more values than can be numbered.
         """
-        self._fields[number] = str(column.type), 0
-        if column.type == pa.float64():
-            column = pc.if_else(pc.is_nan(column), None, column)
-        encoded = column.combine_chunks()
-        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-        if len(encoded) == 0:
+        coded = [_without_nan(part).dictionary_encode() for part in parts]
+        if not coded:
             return
-        coded = encoded.dictionary_encode()
-        ends, messages = _messages(coded.dictionary)
+        kind = str(coded[0].type.value_type)
+        self._fields[number] = kind, 0
+        coded = pa.chunked_array(coded).unify_dictionaries().chunks
+        ends, messages = _messages(coded[0].dictionary)
         count = len(ends) - 1
         if self._count + count > _LIMIT:
             raise BadSource(f"the layer has more than {_LIMIT:,} values", "leave out attributes")
-        places = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-        present = places >= 0
-        self._codes[present, number] = (places[present] + self._count).astype(np.uint32)
-        uses = int(present.sum()) / max(count, 1)
-        self._fields[number] = str(column.type), next((thrift for least, thrift in _THRIFT if uses >= least), 0)
+        row = used = 0
+        for part in coded:
+            places = np.asarray(part.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+            present = places >= 0
+            self._codes[row : row + len(part), number] = np.where(present, places + self._count, 0)
+            row, used = row + len(part), used + int(present.sum())
+        uses = used / max(count, 1)
+        self._fields[number] = kind, next((thrift for least, thrift in _THRIFT if uses >= least), 0)
         self._owners.append(np.full(count, number))
         self._ends.append(ends[1:] + self._size)
         self._messages.append(messages)
@@ -195,6 +196,10 @@ def hashes_of(owners: NDArray[np.int64], ends: NDArray[np.int64], messages: NDAr
     hashes = np.empty(len(owners), np.int64)
     hash_messages(owners, ends, messages, hashes)
     return hashes
+
+
+def _without_nan(part: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_nan(part), None, part) if part.type == pa.float64() else part
 
 
 @lru_cache(maxsize=1024)
@@ -244,7 +249,7 @@ def _messages(values: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         ).ravel()
     if pa.types.is_integer(values.type):
         data = np.empty(11 * count, np.uint8)
-        return ends, data[: write_integers(values.to_numpy(zero_copy_only=False), ends, data)]
+        return ends, data[: write_integers(values.to_numpy(zero_copy_only=False), ends, data)].copy()
     if pa.types.is_floating(values.type):
         data = np.empty(9 * count, np.uint8)
         numbers = np.ascontiguousarray(values.to_numpy(zero_copy_only=False), "<f8")
@@ -255,4 +260,4 @@ def _messages(values: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     text_ends = np.frombuffer(offsets, np.int64, count + 1, offset=8 * texts.offset)
     characters = np.frombuffer(text, np.uint8) if text is not None and text.size else np.empty(0, np.uint8)
     data = np.empty(11 * count + int(text_ends[-1] - text_ends[0]), np.uint8)
-    return ends, data[: write_strings(text_ends, characters, ends, data)]
+    return ends, data[: write_strings(text_ends, characters, ends, data)].copy()

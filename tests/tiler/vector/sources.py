@@ -5,9 +5,10 @@ import pyarrow as pa
 import shapely
 
 from core.layer import PublishedLayer
+from tiler.vector.generalise import generalise
 from tiler.vector.grid import grid_of
 from tiler.vector.layer import TileSource
-from tiler.vector.levels import generalise, level_of
+from tiler.vector.levels import level_of
 from tiler.vector.shapes import pack_wkb
 from tiler.vector.values import ValueWriter
 
@@ -19,7 +20,7 @@ def made(geometries, crs="EPSG:4326", target="EPSG:3857", first=None, **attribut
     base = level_of(-1, pack_wkb(shapely.to_wkb(array), np.arange(len(array), dtype=np.uint32), grid, crs))
     writer = ValueWriter(np.zeros((len(array), len(attributes)), np.uint32))
     for number, values in enumerate(attributes.values()):
-        writer.add(number, pa.chunked_array([pa.array(values)]))
+        writer.add(number, [pa.array(values)])
     values = writer.finish(tuple(attributes), np.arange(len(array), dtype=np.uint64))
     return TileSource(grid, (base, *generalise(base, grid, values, first)), values)
 

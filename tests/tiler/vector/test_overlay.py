@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.changes import Change
 from tests.tiler.vector.sources import made
 from tiler.matrix import tile_at, tile_bounds, tile_matrix_set
-from tiler.vector import dust, levels
+from tiler.vector import dust, generalise
 from tiler.vector.overlay import apply_changes
 from tiler.vector.tile import encode_tile
 
@@ -148,7 +148,7 @@ def test_after_a_thousand_changes_every_tile_is_that_of_the_layer_stored_anew(ki
 )
 def test_any_changes_give_the_tiles_of_the_layer_stored_anew(kind, size, batches, seed):
     history = History(kind, size, seed)
-    with patch.object(levels, "TILE_VERTICES", 400), patch.object(dust, "TILE_FEATURES", 150):
+    with patch.object(generalise, "TILE_VERTICES", 400), patch.object(dust, "TILE_FEATURES", 150):
         source = history.source("EPSG:3857")
         for count in batches:
             source = apply_changes(source, history.edit(count), CRS)

@@ -156,7 +156,12 @@ def test_a_tiling_loses_and_doubles_no_point(zoom):
     assert sorted(seen) == list(range(400))
 
 
+INNER = shapely.box(-60, -60, 4156, 4156)
+"""What is well within the square that is drawn."""
+
+
 @settings(max_examples=20, deadline=None)
+@example([shapely.LineString([(0.0, -1356.5625), (3089.6875, -888.8125)])], "LAMB93")
 @given(st.lists(st.one_of(areas(), lines), min_size=1, max_size=3), st.sampled_from(["2154_10cm", "LAMB93"]))
 def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms_id):
     """The same tile from shapes stored in its CRS, and from those stored in Web Mercator."""
@@ -175,7 +180,8 @@ def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms
     moved = decoded(made(ground, "EPSG:3857"), bounds, tms.crs)
     for number in own.keys() | moved.keys():
         one, other = own.get(number, shapely.Point()), moved.get(number, shapely.Point())
-        assert one.difference(other.buffer(3.0)).is_empty or other.is_empty
-        assert other.difference(one.buffer(3.0)).is_empty or one.is_empty
+        # where a flat line is cut, a unit across it is many along the cut
+        assert one.intersection(INNER).difference(other.buffer(3.0)).is_empty or other.is_empty
+        assert other.intersection(INNER).difference(one.buffer(3.0)).is_empty or one.is_empty
         assert not (other.is_empty and one.area > 60)
         assert not (one.is_empty and other.area > 60)
