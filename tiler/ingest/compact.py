@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,8 +20,8 @@ from core.open_store import given_or_own
 from core.program import Emit
 from core.storage import ObjectStore
 from tiler.ingest.vector import GROUP_ROWS
-from tiler.vector.attributes import tile_kind
 from tiler.vector.build import Before, Built, build_tiles, wanted_crs
+from tiler.vector.changed_rows import put_in, rows_of
 from tiler.vector.edition import touches_of
 from tiler.vector.geoparquet import KEY, geometry_kinds, parse_geo
 from tiler.vector.layer import TileSource
@@ -154,63 +153,12 @@ def _tables(
     for group in range(file.metadata.num_row_groups):
         table = file.read_row_group(group)
         own = [number for number in range(first, first + table.num_rows) if number in last]
-        if own:
-            order = np.arange(table.num_rows)
-            order[np.array(own) - first] = table.num_rows + np.arange(len(own))
-            fresh = _rows([last[number] for number in own], table.schema, geometry_column, covering)
-            table = pa.concat_tables([table, fresh]).take(order)
-        yield table
+        yield put_in(table, first, {number: last[number] for number in own}, geometry_column, covering)
         first += table.num_rows
     end = max([count, *(number + 1 for number in last)])
     for start in range(count, end, GROUP_ROWS):
         numbers = range(start, min(start + GROUP_ROWS, end))
-        yield _rows([last.get(number) for number in numbers], file.schema_arrow, geometry_column, covering)
-
-
-def _rows(changes: Sequence[Change | None], schema: pa.Schema, geometry_column: str, covering: str) -> pa.Table:
-    """Return features as rows; a removed one is a row of nulls."""
-    there = [change if change is not None and change.geometry else None for change in changes]
-    wkb = [None if change is None else change.geometry for change in there]
-    columns = []
-    for field in schema:
-        if field.name == geometry_column:
-            columns.append(pa.array(wkb, field.type))
-        elif field.name == covering:
-            boxes = shapely.bounds(shapely.from_wkb(np.array(wkb, object))).reshape(-1, 4)
-            columns.append(pa.StructArray.from_arrays(list(boxes.T), fields=list(field.type)))
-        else:
-            given = [None if change is None else change.properties.get(field.name) for change in there]
-            columns.append(_column(given, field.type))
-    return pa.table(columns, schema=schema)
-
-
-def _column(given: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Return values in the type of a column; what cannot be one is null."""
-    try:
-        return _converted(given, kind)
-    except (pa.ArrowException, msgspec.DecodeError, OverflowError, TypeError):
-        return pa.concat_arrays([_one(value, kind) for value in given])
-
-
-def _one(value: Any, kind: pa.DataType) -> pa.Array:
-    try:
-        return _converted([value], kind)
-    except (pa.ArrowException, msgspec.DecodeError, OverflowError, TypeError):
-        return pa.nulls(1, kind)
-
-
-def _converted(given: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if isinstance(kind, pa.BaseExtensionType):
-        return kind.wrap_array(_converted(given, kind.storage_type))
-    if not tile_kind(kind):
-        return pa.nulls(len(given), kind)
-    if pa.types.is_dictionary(kind):
-        return _converted(given, kind.value_type).dictionary_encode().cast(kind)
-    if pa.types.is_nested(kind):
-        return pa.array([None if value is None else msgspec.json.decode(value) for value in given], kind)
-    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
-        return pa.array([None if value is None else str(value) for value in given], pa.string()).cast(kind)
-    return pa.array(given).cast(kind) if all(value is None for value in given) else pa.array(given, kind)
+        yield rows_of([last.get(number) for number in numbers], file.schema_arrow, geometry_column, covering)
 
 
 def _widened(geo: bytes, put: NDArray[np.object_]) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from core.changes import Changes
 from core.errors import BadRequest, BadSource, Conflict, NotFound, TooLarge
 from core.layer import VectorSource
 from core.storage import ObjectReader
@@ -106,7 +107,14 @@ class VectorQueries:
         self.writing.close()
 
     async def page(
-        self, source: VectorSource, query: Query, *, limit: int = 10, offset: int = 0, token: str = ""
+        self,
+        source: VectorSource,
+        query: Query,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        token: str = "",
+        changes: tuple[Changes, ...] = (),
     ) -> Page:
         """Return the features that match, from a place on.
 
@@ -116,6 +124,7 @@ class VectorQueries:
             limit: Features at most, 1 to `Bounds.page_features`.
             offset: Features that match and are passed over; slower than a token.
             token: `Page.next` of the page before, of the same query.
+            changes: What has changed since the source was stored.
 
         Raises:
             BadRequest: The query cannot be understood.
@@ -129,14 +138,16 @@ class VectorQueries:
                 f"limit={limit} and offset={offset} are out of bounds",
                 f"ask 1 to {self._bounds.page_features:,} features from an offset of 0 or more",
             )
-        selection, file = await self._open(source, query)
-        digest = _digest(selection.footer, query)
+        selection, file = await self._open(source, query, changes)
+        digest = _digest(selection.footer, query, changes)
         start = _read_token(token, digest) if token else None
         step = self._sorted_page if query.sort_by else self._plain_page
         table, following = await self._reading.run(step, file, selection, query, limit, offset, start)
         return Page(features=table, next="" if following is None else _write_token(digest, following))
 
-    async def stream(self, source: VectorSource, query: Query) -> tuple[pa.Schema, AsyncIterator[pa.Table]]:
+    async def stream(
+        self, source: VectorSource, query: Query, changes: tuple[Changes, ...] = ()
+    ) -> tuple[pa.Schema, AsyncIterator[pa.Table]]:
         """Return all features that match, in the order of the file, with the schema of the tables.
 
         What it costs is looked at before anything is given.
@@ -151,13 +162,17 @@ class VectorQueries:
             raise BadRequest(
                 "a stream of all features has the order of the layer", "leave the sorting out or ask pages"
             )
-        selection, file = await self._open(source, query)
+        selection, file = await self._open(source, query, changes)
         groups = self._affordable(selection)
         schema = pa.schema([selection.footer.schema.field(name) for name in selection.answer])
         return schema.append(pa.field(ROW, pa.int64())), self._stepwise(scan(file, selection, groups))
 
     async def feature(
-        self, source: VectorSource, identifier: int, properties: tuple[str, ...] | None = None
+        self,
+        source: VectorSource,
+        identifier: int,
+        properties: tuple[str, ...] | None = None,
+        changes: tuple[Changes, ...] = (),
     ) -> pa.Table:
         """Return one feature by its id, which is its number in the file.
 
@@ -167,14 +182,16 @@ class VectorQueries:
             BadSource: The file is missing or damaged.
             Unavailable: The store does not answer.
         """
-        selection, file = await self._open(source, Query(properties=properties))
-        if not 0 <= identifier < selection.footer.first_rows[-1]:
-            raise NotFound(
-                f"the layer has no feature {identifier}", f"ids are 0 to {selection.footer.first_rows[-1] - 1}"
-            )
-        return await self._reading.run(take, file, selection, np.array([identifier]))
+        selection, file = await self._open(source, Query(properties=properties), changes)
+        end = selection.first_rows[-1]
+        if not 0 <= identifier < end:
+            raise NotFound(f"the layer has no feature {identifier}", f"ids are 0 to {end - 1}")
+        found = await self._reading.run(take, file, selection, np.array([identifier]))
+        if found[selection.footer.geo.name].null_count and selection.sparse:
+            raise NotFound(f"the layer has no feature {identifier} any more", "it was removed")
+        return found
 
-    async def count(self, source: VectorSource, query: Query) -> int:
+    async def count(self, source: VectorSource, query: Query, changes: tuple[Changes, ...] = ()) -> int:
         """Return how many features match.
 
         Raises:
@@ -183,19 +200,24 @@ class VectorQueries:
             BadSource: The file is missing or damaged.
             Unavailable: The store does not answer.
         """
-        selection, file = await self._open(source, query)
-        if not query.bbox and not query.filter:
+        selection, file = await self._open(source, query, changes)
+        if not query.bbox and not query.filter and not selection.sparse:
             return selection.footer.first_rows[-1]
         bare = msgspec.structs.replace(selection, answer=())
         groups = self._affordable(bare)
         return await self._reading.run(lambda: sum(table.num_rows for table in scan(file, bare, groups)))
 
-    async def _open(self, source: VectorSource, query: Query) -> tuple[Selection, RangedFile]:
+    async def _open(
+        self, source: VectorSource, query: Query, changes: tuple[Changes, ...]
+    ) -> tuple[Selection, RangedFile]:
         try:
             footer = await self._footers.get(source.href)
         except NotFound as err:
             raise BadSource(f"{source.href} is not in the store") from err
         selection = await self._reading.run(select, source, footer, query)
+        last = {change.id: change for part in changes for change in part.changes}
+        sparse = bool(last) or source.rows > source.features
+        selection = msgspec.structs.replace(selection, changes=last, sparse=sparse)
         return selection, RangedFile(self._store, footer.info, asyncio.get_running_loop())
 
     async def _stepwise(self, tables: Iterator[pa.Table]) -> AsyncIterator[pa.Table]:
@@ -221,7 +243,7 @@ class VectorQueries:
         found, wanted, skipped, taken, read = [], limit + 1, 0, 0, 0
         passed = 0 if start is not None else offset
         for group in candidates(selection):
-            if selection.footer.first_rows[group + 1] <= (start or 0):
+            if selection.first_rows[group + 1] <= (start or 0):
                 continue
             read += cost(selection, [group])
             self._check_cost(read)
@@ -244,7 +266,7 @@ class VectorQueries:
         groups = candidates(selection)
         names = tuple(dict.fromkeys(order.name for order in query.sort_by))
         self._check_cost(cost(msgspec.structs.replace(selection, answer=names), groups))
-        rows = sum(selection.footer.metadata.row_group(group).num_rows for group in groups)
+        rows = sum(selection.first_rows[group + 1] - selection.first_rows[group] for group in groups)
         if rows > self._bounds.sorted_features:
             raise TooLarge(
                 f"the query sorts up to {rows:,} features and {self._bounds.sorted_features:,} are allowed",
@@ -293,9 +315,11 @@ def select(source: VectorSource, footer: Footer, query: Query) -> Selection:
     return Selection(footer=footer, condition=both(conditions), answer=answer)
 
 
-def _digest(footer: Footer, query: Query) -> str:
-    text = footer.info.etag.encode() + msgspec.json.encode(msgspec.structs.replace(query, properties=None))
-    return hashlib.sha256(text).hexdigest()[:16]
+def _digest(footer: Footer, query: Query, changes: tuple[Changes, ...]) -> str:
+    """Return what a token is bound to: places in a sorted answer move with every change, numbers of features do not."""
+    moved = changes[-1].first + len(changes[-1].changes) if changes and query.sort_by else 0
+    asked = msgspec.json.encode(msgspec.structs.replace(query, properties=None))
+    return hashlib.sha256(f"{moved} {footer.info.etag} ".encode() + asked).hexdigest()[:16]
 
 
 def _write_token(digest: str, at: int) -> str:

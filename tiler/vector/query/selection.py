@@ -1,6 +1,6 @@
 """Which features a query asks for: row groups that may hold them, read in batches and looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -9,9 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from core.changes import Change
 from core.errors import BadRequest, BadSource
 from core.layer import Bounds
 from tiler.vector.attributes import tile_kind
+from tiler.vector.changed_rows import put_in, rows_of
 from tiler.vector.geoparquet import COVERING
 from tiler.vector.query.condition import Condition
 from tiler.vector.query.footer import Footer, GroupStatistics
@@ -55,6 +57,17 @@ class Selection(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     condition: Condition
     answer: tuple[str, ...]
     """Columns that are given of each feature, in their order."""
+    changes: Mapping[int, Change] = {}
+    """Features that are not as the file has them, by their numbers."""
+    sparse: bool = False
+    """Some rows are those of removed features."""
+
+    @property
+    def first_rows(self) -> tuple[int, ...]:
+        """As `Footer.first_rows`; features that came since the file was written are one row group more."""
+        stored = self.footer.first_rows
+        end = max(self.changes, default=-1) + 1
+        return (*stored, end) if end > stored[-1] else stored
 
 
 def attributes(footer: Footer) -> pa.Schema:
@@ -78,14 +91,22 @@ def choose_properties(schema: pa.Schema, names: Sequence[str] | None) -> tuple[s
 
 def candidates(selection: Selection) -> list[int]:
     """Return the row groups that may hold what is wanted, by their statistics."""
-    groups = range(selection.footer.metadata.num_row_groups)
-    return [group for group in groups if selection.condition.may(GroupStatistics(selection.footer, group))]
+    stored = selection.footer.metadata.num_row_groups
+    groups = range(len(selection.first_rows) - 1)
+    ends = np.asarray(selection.first_rows[1:])
+    changed = set(np.searchsorted(ends, np.fromiter(selection.changes, np.int64), side="right").tolist())
+    return [
+        group
+        for group in groups
+        if group in changed or (group < stored and selection.condition.may(GroupStatistics(selection.footer, group)))
+    ]
 
 
 def cost(selection: Selection, groups: Sequence[int]) -> int:
     """Return the stored bytes of the columns that a query reads in row groups."""
     names = set(_read_names(selection))
-    return sum(GroupStatistics(selection.footer, group).bytes(names) for group in groups)
+    stored = selection.footer.metadata.num_row_groups
+    return sum(GroupStatistics(selection.footer, group).bytes(names) for group in groups if group < stored)
 
 
 def scan(file: RangedFile, selection: Selection, groups: Sequence[int], *, first_row: int = 0) -> Iterator[pa.Table]:
@@ -105,14 +126,13 @@ def scan(file: RangedFile, selection: Selection, groups: Sequence[int], *, first
     footer = selection.footer
     names = _read_names(selection)
     for group in groups:
-        row = footer.first_rows[group]
-        if footer.first_rows[group + 1] <= first_row:
+        row = selection.first_rows[group]
+        if selection.first_rows[group + 1] <= first_row:
             continue
-        for batch in batches(file, footer, group, names):
-            rows = np.arange(row, row + batch.num_rows)
-            row += batch.num_rows
-            table = pa.table(batch)
-            chosen = np.flatnonzero(rows >= first_row)
+        for table in _tables(file, selection, group, names):
+            rows = np.arange(row, row + table.num_rows)
+            row += table.num_rows
+            chosen = np.flatnonzero((rows >= first_row) & _present(table, selection))
             chosen = chosen[_inside(table.take(chosen), selection)] if chosen.size else chosen
             if chosen.size == 0:
                 continue
@@ -125,6 +145,28 @@ def scan(file: RangedFile, selection: Selection, groups: Sequence[int], *, first
                     .select(list(selection.answer))
                     .append_column(ROW, pa.array(rows[chosen][mask]))
                 )
+
+
+def _tables(file: RangedFile, selection: Selection, group: int, names: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a row group as they are now, some thousand at a time."""
+    footer, row = selection.footer, selection.first_rows[group]
+    geo = footer.geo
+    if group < footer.metadata.num_row_groups:
+        for batch in batches(file, footer, group, names):
+            yield put_in(pa.table(batch), row, selection.changes, geo.name, geo.covering)
+            row += batch.num_rows
+        return
+    schema = pa.schema([footer.schema.field(name) for name in names])
+    for first in range(row, selection.first_rows[group + 1], BATCH_ROWS):
+        numbers = range(first, min(first + BATCH_ROWS, selection.first_rows[group + 1]))
+        yield rows_of([selection.changes.get(number) for number in numbers], schema, geo.name, geo.covering)
+
+
+def _present(table: pa.Table, selection: Selection) -> NDArray[np.bool_]:
+    """Tell which rows are those of features that are there."""
+    if not selection.sparse:
+        return np.ones(table.num_rows, np.bool_)
+    return np.asarray(table.column(selection.footer.geo.name).is_valid().to_numpy(), np.bool_)
 
 
 def batches(file: RangedFile, footer: Footer, group: int, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -141,7 +183,7 @@ def batches(file: RangedFile, footer: Footer, group: int, names: Sequence[str]) 
 
 
 def take(file: RangedFile, selection: Selection, rows: NDArray[np.int64]) -> pa.Table:
-    """Return features by their numbers, in the order of the numbers; the condition is not looked at.
+    """Return features by their numbers, in the order of the numbers; neither conditions nor removals are looked at.
 
     Args:
         file: The object.
@@ -151,15 +193,14 @@ def take(file: RangedFile, selection: Selection, rows: NDArray[np.int64]) -> pa.
     footer = selection.footer
     kept = list(selection.answer)
     ordered = np.sort(rows)
-    group_of = np.searchsorted(np.asarray(footer.first_rows), ordered, side="right") - 1
+    group_of = np.searchsorted(np.asarray(selection.first_rows), ordered, side="right") - 1
     found = []
     for group in np.unique(group_of):
-        row = footer.first_rows[group]
-        for batch in batches(file, footer, int(group), _read_names(selection, checking=False)):
-            places = ordered[(ordered >= row) & (ordered < row + batch.num_rows)]
-            table = pa.table(batch).take(places - row).select(kept)
-            found.append(table.append_column(ROW, pa.array(places)))
-            row += batch.num_rows
+        row = selection.first_rows[group]
+        for table in _tables(file, selection, int(group), _read_names(selection, checking=False)):
+            places = ordered[(ordered >= row) & (ordered < row + table.num_rows)]
+            found.append(table.take(places - row).select(kept).append_column(ROW, pa.array(places)))
+            row += table.num_rows
     if not found:
         return pa.schema([footer.schema.field(name) for name in kept]).append(pa.field(ROW, pa.int64())).empty_table()
     return pa.concat_tables(found).take(np.argsort(np.argsort(rows)))
@@ -192,6 +233,8 @@ def _read_names(selection: Selection, *, checking: bool = True) -> list[str]:
         names |= selection.condition.columns
         if selection.condition.box is not None and footer.geo.covering:
             names.add(footer.geo.covering)
+        if selection.sparse:
+            names.add(footer.geo.name)
     return [name for name in footer.schema.names if name in names] or [footer.geo.covering or footer.geo.name]
 
 
