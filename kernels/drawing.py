@@ -6,9 +6,11 @@ import numpy as np
 from numba import njit, types
 
 from kernels.clip import UNSURE, clip_line, clip_polygon
-from kernels.rings import doubled_area, is_simple
+from kernels.convex import clip_convex, is_backward, is_convex, turns_back
+from kernels.rings import is_simple
 from kernels.shapes import LINE, POINT
-from kernels.signature import BYTES, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
+from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
+from kernels.snapping import snap, snap_convex, snap_rings
 from kernels.varint import put
 
 NOTHING, DRAWN, ODD = 0, 1, 2
@@ -20,6 +22,12 @@ FULL = -1
 _MOVE_TO, _LINE_TO, _CLOSE = 1, 2, 15
 _VARINT = 5
 """Bytes of a coordinate or a command at most."""
+
+_FEW = 16
+"""Vertices up to which the command that draws the lines of a ring takes a byte."""
+
+_SMALL = 2.0**30
+"""Units beyond which products of two differences do not fit in 64 bits."""
 
 
 @njit(inline="always")
@@ -45,114 +53,6 @@ def measure(found, parts, ends):
         largest = max(largest, count)
         most = max(most, last - first)
     return total, largest, most
-
-
-@njit(
-    types.int64(
-        VERTICES, types.int64, types.int64, types.float64, types.float64, types.float64, LIST, LIST, types.int64
-    ),
-    cache=True,
-    nogil=True,
-)
-def _snap(vertices, start, stop, origin_x, origin_y, scale, x, y, size):
-    """Append vertices on whole units, those that repeat the last left out; return the new size."""
-    first = size
-    for i in range(start, stop):
-        at_x = np.int64(math.floor((vertices[i, 0] - origin_x) * scale + 0.5))
-        at_y = np.int64(math.floor((vertices[i, 1] - origin_y) * scale + 0.5))
-        if size > first and x[size - 1] == at_x and y[size - 1] == at_y:
-            continue
-        x[size], y[size] = at_x, at_y
-        size += 1
-    return size
-
-
-@njit(inline="always")
-def _folds(x, y, a, b, c):
-    """Tell whether a way through three vertices comes back onto itself."""
-    ux, uy, vx, vy = x[b] - x[a], y[b] - y[a], x[c] - x[b], y[c] - y[b]
-    return ux * vy == uy * vx and ux * vx + uy * vy < 0
-
-
-@njit(types.int64(LIST, LIST, types.int64, types.int64), cache=True, nogil=True)
-def _without_spikes(x, y, start, size):
-    """Leave out of a ring what rounding has made a line out and back; return the new size."""
-    end = start
-    for i in range(start, size):
-        x[end], y[end] = x[i], y[i]
-        end += 1
-        while end - start > 2 and _folds(x, y, end - 3, end - 2, end - 1):
-            x[end - 2], y[end - 2] = x[end - 1], y[end - 1]
-            end -= 1
-            if x[end - 1] == x[end - 2] and y[end - 1] == y[end - 2]:
-                end -= 1
-    while end - start > 2:
-        if (x[end - 1] == x[start] and y[end - 1] == y[start]) or _folds(x, y, end - 2, end - 1, start):
-            end -= 1
-        elif _folds(x, y, end - 1, start, start + 1):
-            for i in range(start, end - 1):
-                x[i], y[i] = x[i + 1], y[i + 1]
-            end -= 1
-        else:
-            break
-    return end
-
-
-@njit(
-    types.int64(
-        VERTICES,
-        OFFSETS,
-        types.int64,
-        types.int64,
-        types.float64,
-        types.float64,
-        types.float64,
-        LIST,
-        LIST,
-        LIST,
-        LIST,
-    ),
-    cache=True,
-    nogil=True,
-)
-def _snap_rings(vertices, ends, first_part, last_part, origin_x, origin_y, scale, x, y, starts, outer):
-    """Put the rings of a feature on whole units; those without an inside, and the holes of such, are left out.
-
-    Returns how many there are, or -1 when one turns the other way than it did.
-    """
-    rings, size = 0, np.int64(0)
-    starts[0] = 0
-    lost = False
-    for part in range(first_part, last_part):
-        begin, end = np.int64(ends[part]), np.int64(ends[part + 1])
-        is_outer = True
-        if part > first_part:
-            area = 0.0
-            base_x, base_y = float(vertices[begin, 0]), float(vertices[begin, 1])
-            for i in range(begin + 1, end - 1):
-                area += (vertices[i, 0] - base_x) * (vertices[i + 1, 1] - base_y)
-                area -= (vertices[i + 1, 0] - base_x) * (vertices[i, 1] - base_y)
-            is_outer = area > 0
-        if not is_outer and lost:
-            continue
-        start = size
-        size = _snap(vertices, begin, end, origin_x, origin_y, scale, x, y, size)
-        while size - start > 1 and x[size - 1] == x[start] and y[size - 1] == y[start]:
-            size -= 1
-        size = _without_spikes(x, y, start, size)
-        turned = doubled_area(x, y, start, size)
-        if turned == 0:
-            lost = lost or is_outer
-            size = start
-            continue
-        if is_outer:
-            lost = False
-        if (turned > 0) != is_outer:
-            return -1
-        outer[rings] = 1 if is_outer else 0
-        rings += 1
-        starts[rings] = size
-    return rings
 
 
 @njit(types.int64(NUMBERS, NUMBERS, types.int64, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
@@ -194,6 +94,76 @@ def _draw_paths(x, y, starts, parts, closed, data, at):
     return at
 
 
+@njit(
+    types.int64(
+        VERTICES, OFFSETS, types.int64, types.int64, types.float64, types.float64, types.float64, LIST, LIST, LIST,
+        BYTES, types.int64,
+    ),
+    cache=True,
+    nogil=True,
+)  # fmt: skip
+def _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, data, at):
+    """Write rings that are valid when rounded; return the place behind them, or `at` if one has no inside."""
+    size = np.int64(0)
+    for part in range(first, last):
+        size = snap(vertices, np.int64(ends[part]), np.int64(ends[part + 1]), origin_x, origin_y, scale, x, y, size)
+        if size - starts[part - first] < 3:
+            return at
+        starts[part - first + 1] = size
+    return _draw_paths(x, y, starts, last - first, True, data, at)
+
+
+@njit(
+    types.int64(
+        VERTICES, types.int64, types.int64, types.float64, types.float64, types.float64, BYTES, types.int64
+    ),
+    cache=True,
+    nogil=True,
+)  # fmt: skip
+def _draw_convex(vertices, start, stop, origin_x, origin_y, scale, data, at):
+    """Write a ring of few vertices on whole units in one go; return the place behind it, or `at` if it is not convex.
+
+    What it does is what `snap_convex` and `_draw_paths` do one after the other.
+    """
+    begin = at
+    first_x = bx = np.int64(math.floor((vertices[start, 0] - origin_x) * scale + 0.5))
+    first_y = by = np.int64(math.floor((vertices[start, 1] - origin_y) * scale + 0.5))
+    data[at] = np.uint8((1 << 3) | _MOVE_TO)
+    at = _put_step(data, at + 1, bx)
+    head = _put_step(data, at, by)
+    at = head + 1
+    count, changes = 0, 0
+    ux = uy = first_ux = first_uy = np.int64(0)
+    for i in range(start + 1, stop):
+        cx = np.int64(math.floor((vertices[i, 0] - origin_x) * scale + 0.5))
+        cy = np.int64(math.floor((vertices[i, 1] - origin_y) * scale + 0.5))
+        vx, vy = cx - bx, cy - by
+        if vx == 0 and vy == 0:
+            continue
+        if count == 0:
+            first_ux, first_uy = vx, vy
+        else:
+            if turns_back(ux, uy, vx, vy):
+                return begin
+            changes += is_backward(ux, uy) != is_backward(vx, vy)
+        at = _put_step(data, at, vx)
+        at = _put_step(data, at, vy)
+        count += 1
+        bx, by, ux, uy = cx, cy, vx, vy
+    vx, vy = first_x - bx, first_y - by
+    if count < 2 or (vx == 0 and vy == 0):
+        return begin
+    if turns_back(ux, uy, vx, vy) or turns_back(vx, vy, first_ux, first_uy):
+        return begin
+    changes += is_backward(ux, uy) != is_backward(vx, vy)
+    changes += is_backward(vx, vy) != is_backward(first_ux, first_uy)
+    if changes != 2:
+        return begin
+    data[head] = np.uint8((count << 3) | _LINE_TO)
+    data[at] = np.uint8(_CLOSE)
+    return at + 1
+
+
 @njit(inline="always")
 def _is_wholly_in(boxes, feature, origin_x, origin_y, scale, low, high):
     return (
@@ -202,6 +172,13 @@ def _is_wholly_in(boxes, feature, origin_x, origin_y, scale, low, high):
         and (boxes[feature, 2] - origin_x) * scale <= high
         and (boxes[feature, 3] - origin_y) * scale <= high
     )
+
+
+@njit(inline="always")
+def _is_small(boxes, feature, scale):
+    """Tell whether products of a feature's units do not run over."""
+    width = float(boxes[feature, 2]) - float(boxes[feature, 0])
+    return max(width, float(boxes[feature, 3]) - float(boxes[feature, 1])) * scale < _SMALL
 
 
 @njit(
@@ -266,6 +243,9 @@ def draw(
     chain_x, chain_y = np.empty(3 * largest + 3, np.int64), np.empty(3 * largest + 3, np.int64)
     chain_starts = np.empty(largest + 3, np.int64)
     enters, leaves = np.empty(largest + 2, np.float64), np.empty(largest + 2, np.float64)
+    half_x, half_y = np.empty(largest + 4, np.float64), np.empty(largest + 4, np.float64)
+    rest_x, rest_y = np.empty(largest + 4, np.float64), np.empty(largest + 4, np.float64)
+    cut_starts[0] = starts[0] = 0
     at = np.int64(0)
     for k in range(found.size):
         feature = found[k]
@@ -278,13 +258,13 @@ def draw(
             begin, end = np.int64(ends[first]), np.int64(ends[last])
             if at + (end - begin + 1) * 2 * _VARINT > data.size:
                 return FULL
-            size = _snap(vertices, begin, end, origin_x, origin_y, scale, x, y, np.int64(0))
+            size = snap(vertices, begin, end, origin_x, origin_y, scale, x, y, np.int64(0))
             at = _draw_points(x, y, size, low, high, data, at)
         elif kind == LINE:
             cut = 0
             cut_starts[0] = 0
             for part in range(first, last):
-                size = _snap(
+                size = snap(
                     vertices, np.int64(ends[part]), np.int64(ends[part + 1]), origin_x, origin_y, scale, x, y,
                     np.int64(0),
                 )  # fmt: skip
@@ -303,7 +283,30 @@ def draw(
                 return FULL
             at = _draw_paths(cut_x, cut_y, cut_starts, cut, False, data, at)
         else:
-            rings = _snap_rings(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, outer)
+            begin, end = np.int64(ends[first]), np.int64(ends[last])
+            if inside and at + (end - begin + last - first) * 2 * _VARINT + 2 * (last - first) > data.size:
+                return FULL
+            if inside and last - first == 1 and end - begin <= _FEW:
+                at = _draw_convex(vertices, begin, end, origin_x, origin_y, scale, data, at)
+            if inside and sound and at == before:
+                at = _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, data, at)
+            if at == before and last - first == 1 and _is_small(boxes, feature, scale):
+                size = snap_convex(vertices, begin, end, origin_x, origin_y, scale, x, y)
+                if size > 0 and not inside:
+                    size = clip_convex(x, y, size, low, high, cut_x, cut_y, half_x, half_y, rest_x, rest_y)
+                    if size == 0:
+                        continue
+                    size = size if is_convex(cut_x, cut_y, np.int64(0), size) else np.int64(0)
+                if size > 0:
+                    starts[1] = size
+                    if at + (size + 1) * 2 * _VARINT + 2 > data.size:
+                        return FULL
+                    at = _draw_paths(x if inside else cut_x, y if inside else cut_y, starts, 1, True, data, at)
+            if at > before:
+                states[k] = np.uint8(DRAWN)
+                stops[k] = at
+                continue
+            rings = snap_rings(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, outer)
             if rings < 0:
                 states[k] = np.uint8(ODD)
                 continue
@@ -322,8 +325,6 @@ def draw(
                 if not sound and not is_simple(x, y, starts, rings, after):
                     states[k] = np.uint8(ODD)
                     continue
-                if at + (starts[rings] + rings) * 2 * _VARINT + rings * 2 > data.size:
-                    return FULL
                 at = _draw_paths(x, y, starts, rings, True, data, at)
             else:
                 cut, ring = 0, 0
@@ -348,3 +349,42 @@ def draw(
             states[k] = np.uint8(DRAWN)
         stops[k] = at
     return at
+
+
+@njit(
+    types.UniTuple(types.int64, 2)(
+        NUMBERS, OFFSETS, KINDS, VERTICES, BYTES, LIST, COUNTS, BYTES, LIST, LIST, LIST,
+    ),
+    cache=True,
+    nogil=True,
+)  # fmt: skip
+def list_drawn(found, rows, kinds, boxes, states, stops, drawn_rows, drawn_kinds, sizes, starts, odd):
+    """List the features that `draw` drew, and those it left; return how many there are of each.
+
+    Args:
+        found: Numbers of the features, shape (k,).
+        rows: Row of each feature, shape (n,).
+        kinds: Kind of each, shape (n,).
+        boxes: Lowest x, lowest y, highest x, highest y of each, cells, shape (n, 4).
+        states: What became of those found, shape (k,).
+        stops: Where the commands of each end, then of those drawn, shape (k,). Modified.
+        drawn_rows: Row of those drawn; room for k, as all that follow. Modified.
+        drawn_kinds: Their kinds. Modified.
+        sizes: Width or height of each, the larger, cells. Modified.
+        starts: Where the commands of each begin. Modified.
+        odd: Numbers of the features that were left. Modified.
+    """
+    drawn, left, begin = 0, 0, np.int64(0)
+    for k in range(found.size):
+        feature, end = found[k], stops[k]
+        if states[k] == DRAWN:
+            width = np.int64(boxes[feature, 2]) - np.int64(boxes[feature, 0])
+            height = np.int64(boxes[feature, 3]) - np.int64(boxes[feature, 1])
+            drawn_rows[drawn], drawn_kinds[drawn] = rows[feature], kinds[feature]
+            sizes[drawn], starts[drawn], stops[drawn] = max(width, height), begin, end
+            drawn += 1
+        elif states[k] == ODD:
+            odd[left] = feature
+            left += 1
+        begin = end
+    return drawn, left

@@ -37,7 +37,7 @@ VECTOR_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "pbf": "application
 ARCHIVE_TYPES = PICTURE_TYPES | VECTOR_TYPES | {"avif": "image/avif"}
 """Media types of stored tiles by extension."""
 
-ENCODING = "5"
+ENCODING = "6"
 """Part of every ETag: changed whenever the engine encodes the same tile in another way."""
 
 

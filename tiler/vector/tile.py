@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from core.layer import Bounds
-from kernels.drawing import DRAWN, FULL, ODD, draw, measure
+from kernels.drawing import FULL, draw, list_drawn, measure
 from kernels.mvt import write_layer
 from kernels.rtree import search_tree
 from tiler.protobuf import bytes_field, number_field
@@ -227,16 +227,13 @@ def _draw(
         if size != FULL:
             break
         room *= 2
-    starts = np.empty_like(stops)
-    starts[0], starts[1:] = 0, stops[:-1]
-    drawn = states == DRAWN
-    numbers = found
-    if not drawn.all():
-        numbers, starts, stops = found[drawn], starts[drawn], stops[drawn]
-    extent = boxes[numbers]
-    sizes = np.maximum(extent[:, 2].astype(np.int64) - extent[:, 0], extent[:, 3].astype(np.int64) - extent[:, 1])
-    drawing = _Drawing(shapes.rows[numbers], shapes.kinds[numbers], sizes, starts, stops, commands[:size])
-    return drawing, found[states == ODD]
+    rows, kinds, odd = np.empty(len(found), np.uint32), np.empty(len(found), np.uint8), np.empty(len(found), np.int64)
+    sizes, starts = np.empty(len(found), np.int64), np.empty(len(found), np.int64)
+    count, left = list_drawn(
+        found, shapes.rows, shapes.kinds, boxes, states, stops, rows, kinds, sizes, starts, odd
+    )  # fmt: skip
+    drawing = _Drawing(rows[:count], kinds[:count], sizes[:count], starts[:count], stops[:count], commands[:size])
+    return drawing, odd[:left]
 
 
 def _near(geometries: NDArray[np.object_]) -> NDArray[np.object_]:

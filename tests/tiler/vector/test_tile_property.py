@@ -173,9 +173,11 @@ def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms
     ground = [on_the_ground(one) for one in geometries]
     own = decoded(made(ground, "EPSG:3857", target=tms.crs), bounds, tms.crs)
     moved = decoded(made(ground, "EPSG:3857"), bounds, tms.crs)
+    inner = DRAWN.buffer(-2.5)
     for number in own.keys() | moved.keys():
         one, other = own.get(number, shapely.Point()), moved.get(number, shapely.Point())
-        assert one.difference(other.buffer(3.0)).is_empty or other.is_empty
-        assert other.difference(one.buffer(3.0)).is_empty or one.is_empty
+        # at the edge of what is drawn, an edge that leaves at a small angle may leave elsewhere
+        assert one.intersection(inner).difference(other.buffer(3.0)).is_empty or other.is_empty
+        assert other.intersection(inner).difference(one.buffer(3.0)).is_empty or one.is_empty
         assert not (other.is_empty and one.area > 60)
         assert not (one.is_empty and other.area > 60)
