@@ -5,13 +5,14 @@ import math
 import numpy as np
 from numba import njit, types
 
-from kernels.clip import UNSURE, clip_line, clip_polygon
-from kernels.convex import clip_convex, is_backward, is_convex, turns_back
+from kernels.clip import LOOSE, UNSURE, clip_line, clip_polygon
+from kernels.commands import FEW, write_convex, write_paths, write_points
+from kernels.convex import clip_convex, is_convex
+from kernels.mending import mend_rings
 from kernels.rings import is_simple
 from kernels.shapes import LINE, POINT
 from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
 from kernels.snapping import snap, snap_convex, snap_rings
-from kernels.varint import put
 
 NOTHING, DRAWN, ODD = 0, 1, 2
 """What becomes of a feature: not in the tile, drawn, or left to who looks closer (its polygons are not valid here)."""
@@ -19,21 +20,11 @@ NOTHING, DRAWN, ODD = 0, 1, 2
 FULL = -1
 """Answer of `draw` when there is no room for the commands."""
 
-_MOVE_TO, _LINE_TO, _CLOSE = 1, 2, 15
 _VARINT = 5
 """Bytes of a coordinate or a command at most."""
 
-_FEW = 16
-"""Vertices up to which the command that draws the lines of a ring takes a byte."""
-
 _SMALL = 2.0**30
 """Units beyond which products of two differences do not fit in 64 bits."""
-
-
-@njit(inline="always")
-def _put_step(data, at, step):
-    """Write a difference of coordinates, the sign in the lowest bit (clause 4.3.2)."""
-    return put(data, at, (step << 1) ^ (step >> 63))
 
 
 @njit(types.UniTuple(types.int64, 3)(NUMBERS, OFFSETS, OFFSETS), cache=True, nogil=True)
@@ -55,45 +46,6 @@ def measure(found, parts, ends):
     return total, largest, most
 
 
-@njit(types.int64(NUMBERS, NUMBERS, types.int64, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
-def _draw_points(x, y, size, low, high, data, at):
-    """Write the points of a feature that lie in the square; return the place behind them."""
-    count = 0
-    for i in range(size):
-        if x[i] >= low and x[i] <= high and y[i] >= low and y[i] <= high:
-            count += 1
-    if count == 0:
-        return at
-    at = put(data, at, (count << 3) | _MOVE_TO)
-    last_x, last_y = np.int64(0), np.int64(0)
-    for i in range(size):
-        if x[i] >= low and x[i] <= high and y[i] >= low and y[i] <= high:
-            at = _put_step(data, at, x[i] - last_x)
-            at = _put_step(data, at, y[i] - last_y)
-            last_x, last_y = x[i], y[i]
-    return at
-
-
-@njit(types.int64(NUMBERS, NUMBERS, NUMBERS, types.int64, types.boolean, BYTES, types.int64), cache=True, nogil=True)
-def _draw_paths(x, y, starts, parts, closed, data, at):
-    """Write lines, or rings; return the place behind them."""
-    last_x, last_y = np.int64(0), np.int64(0)
-    for part in range(parts):
-        start, stop = starts[part], starts[part + 1]
-        data[at] = np.uint8((1 << 3) | _MOVE_TO)
-        at = _put_step(data, at + 1, x[start] - last_x)
-        at = _put_step(data, at, y[start] - last_y)
-        at = put(data, at, ((stop - start - 1) << 3) | _LINE_TO)
-        for i in range(start + 1, stop):
-            at = _put_step(data, at, x[i] - x[i - 1])
-            at = _put_step(data, at, y[i] - y[i - 1])
-        last_x, last_y = x[stop - 1], y[stop - 1]
-        if closed:
-            data[at] = np.uint8(_CLOSE)
-            at += 1
-    return at
-
-
 @njit(
     types.int64(
         VERTICES, OFFSETS, types.int64, types.int64, types.float64, types.float64, types.float64, LIST, LIST, LIST,
@@ -110,58 +62,30 @@ def _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, st
         if size - starts[part - first] < 3:
             return at
         starts[part - first + 1] = size
-    return _draw_paths(x, y, starts, last - first, True, data, at)
+    return write_paths(x, y, starts, last - first, True, data, at)
 
 
-@njit(
-    types.int64(
-        VERTICES, types.int64, types.int64, types.float64, types.float64, types.float64, BYTES, types.int64
-    ),
-    cache=True,
-    nogil=True,
-)  # fmt: skip
-def _draw_convex(vertices, start, stop, origin_x, origin_y, scale, data, at):
-    """Write a ring of few vertices on whole units in one go; return the place behind it, or `at` if it is not convex.
-
-    What it does is what `snap_convex` and `_draw_paths` do one after the other.
-    """
-    begin = at
-    first_x = bx = np.int64(math.floor((vertices[start, 0] - origin_x) * scale + 0.5))
-    first_y = by = np.int64(math.floor((vertices[start, 1] - origin_y) * scale + 0.5))
-    data[at] = np.uint8((1 << 3) | _MOVE_TO)
-    at = _put_step(data, at + 1, bx)
-    head = _put_step(data, at, by)
-    at = head + 1
-    count, changes = 0, 0
-    ux = uy = first_ux = first_uy = np.int64(0)
-    for i in range(start + 1, stop):
-        cx = np.int64(math.floor((vertices[i, 0] - origin_x) * scale + 0.5))
-        cy = np.int64(math.floor((vertices[i, 1] - origin_y) * scale + 0.5))
-        vx, vy = cx - bx, cy - by
-        if vx == 0 and vy == 0:
-            continue
-        if count == 0:
-            first_ux, first_uy = vx, vy
-        else:
-            if turns_back(ux, uy, vx, vy):
-                return begin
-            changes += is_backward(ux, uy) != is_backward(vx, vy)
-        at = _put_step(data, at, vx)
-        at = _put_step(data, at, vy)
-        count += 1
-        bx, by, ux, uy = cx, cy, vx, vy
-    vx, vy = first_x - bx, first_y - by
-    if count < 2 or (vx == 0 and vy == 0):
-        return begin
-    if turns_back(ux, uy, vx, vy) or turns_back(vx, vy, first_ux, first_uy):
-        return begin
-    changes += is_backward(ux, uy) != is_backward(vx, vy)
-    changes += is_backward(vx, vy) != is_backward(first_ux, first_uy)
-    if changes != 2:
-        return begin
-    data[head] = np.uint8((count << 3) | _LINE_TO)
-    data[at] = np.uint8(_CLOSE)
-    return at + 1
+@njit(inline="always")
+def _clip_rings(
+    x, y, starts, outer, rings, low, high, cut_x, cut_y, cut_starts, chain_x, chain_y, chain_starts, enters, leaves
+):
+    """Cut polygon after polygon of a feature; return the rings, `UNSURE` or `LOOSE`, as `clip_polygon` does."""
+    cut, ring, loose = np.int64(0), 0, False
+    cut_starts[0] = 0
+    while ring < rings:
+        beyond = ring + 1
+        while beyond < rings and outer[beyond] == 0:
+            beyond += 1
+        cut = clip_polygon(
+            x, y, starts, ring, beyond, low, high, cut_x, cut_y, cut_starts, cut, chain_x, chain_y, chain_starts,
+            enters, leaves,
+        )  # fmt: skip
+        if cut == UNSURE:
+            return cut
+        if cut <= LOOSE:
+            cut, loose = LOOSE - cut, True
+        ring = beyond
+    return LOOSE - cut if loose else cut
 
 
 @njit(inline="always")
@@ -259,7 +183,7 @@ def draw(
             if at + (end - begin + 1) * 2 * _VARINT > data.size:
                 return FULL
             size = snap(vertices, begin, end, origin_x, origin_y, scale, x, y, np.int64(0))
-            at = _draw_points(x, y, size, low, high, data, at)
+            at = write_points(x, y, size, low, high, data, at)
         elif kind == LINE:
             cut = 0
             cut_starts[0] = 0
@@ -281,13 +205,13 @@ def draw(
                 cut, cut_starts[1] = 1, 2
             if at + cut_starts[cut] * 2 * _VARINT + cut * 2 * _VARINT > data.size:
                 return FULL
-            at = _draw_paths(cut_x, cut_y, cut_starts, cut, False, data, at)
+            at = write_paths(cut_x, cut_y, cut_starts, cut, False, data, at)
         else:
             begin, end = np.int64(ends[first]), np.int64(ends[last])
             if inside and at + (end - begin + last - first) * 2 * _VARINT + 2 * (last - first) > data.size:
                 return FULL
-            if inside and last - first == 1 and end - begin <= _FEW:
-                at = _draw_convex(vertices, begin, end, origin_x, origin_y, scale, data, at)
+            if inside and last - first == 1 and end - begin <= FEW:
+                at = write_convex(vertices, begin, end, origin_x, origin_y, scale, data, at)
             if inside and sound and at == before:
                 at = _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, data, at)
             if at == before and last - first == 1 and _is_small(boxes, feature, scale):
@@ -301,7 +225,7 @@ def draw(
                     starts[1] = size
                     if at + (size + 1) * 2 * _VARINT + 2 > data.size:
                         return FULL
-                    at = _draw_paths(x if inside else cut_x, y if inside else cut_y, starts, 1, True, data, at)
+                    at = write_paths(x if inside else cut_x, y if inside else cut_y, starts, 1, True, data, at)
             if at > before:
                 states[k] = np.uint8(DRAWN)
                 stops[k] = at
@@ -320,31 +244,26 @@ def draw(
                 rings, starts[0], starts[1] = 1, 0, 4
                 if at + 10 * _VARINT + 8 > data.size:
                     return FULL
-                at = _draw_paths(x, y, starts, rings, True, data, at)
-            elif inside:
-                if not sound and not is_simple(x, y, starts, rings, after):
-                    states[k] = np.uint8(ODD)
-                    continue
-                at = _draw_paths(x, y, starts, rings, True, data, at)
+                at = write_paths(x, y, starts, rings, True, data, at)
+            elif inside and (sound or is_simple(x, y, starts, rings, after)):
+                at = write_paths(x, y, starts, rings, True, data, at)
             else:
-                cut, ring = 0, 0
-                cut_starts[0] = 0
-                while ring < rings and cut >= 0:
-                    beyond = ring + 1
-                    while beyond < rings and outer[beyond] == 0:
-                        beyond += 1
-                    cut = clip_polygon(
-                        x, y, starts, ring, beyond, low, high, cut_x, cut_y, cut_starts, cut, chain_x, chain_y,
-                        chain_starts, enters, leaves,
+                if inside:
+                    cut = mend_rings(x, y, starts, rings, cut_x, cut_y, cut_starts)
+                else:
+                    cut = _clip_rings(
+                        x, y, starts, outer, rings, low, high, cut_x, cut_y, cut_starts, chain_x, chain_y, chain_starts,
+                        enters, leaves,
                     )  # fmt: skip
-                    ring = beyond
-                if cut == UNSURE or (cut > 0 and not is_simple(cut_x, cut_y, cut_starts, cut, after)):
+                    if cut <= LOOSE or (cut > 0 and not is_simple(cut_x, cut_y, cut_starts, cut, after)):
+                        cut = LOOSE - cut if cut <= LOOSE else cut
+                        cut = mend_rings(cut_x, cut_y, cut_starts, cut, cut_x, cut_y, cut_starts)
+                if cut < 0 or (inside and cut == 0):
                     states[k] = np.uint8(ODD)
                     continue
-                if cut > 0:
-                    if at + (cut_starts[cut] + cut) * 2 * _VARINT + cut * 2 > data.size:
-                        return FULL
-                    at = _draw_paths(cut_x, cut_y, cut_starts, cut, True, data, at)
+                if at + (cut_starts[cut] + cut) * 2 * _VARINT + cut * 2 > data.size:
+                    return FULL
+                at = write_paths(cut_x, cut_y, cut_starts, cut, True, data, at)
         if at > before:
             states[k] = np.uint8(DRAWN)
         stops[k] = at
