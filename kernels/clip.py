@@ -20,7 +20,8 @@ UNSURE = -1
 """Answer of `clip_polygon` when a polygon is not as it should be, or too odd: who asks takes another way."""
 
 LOOSE = -2
-"""Answer for no ring whose order, or turn, is not as it should be; one less for each ring there is."""
+"""Answer of `clip_polygon` when some ring turns the other way or a hole does not follow its ring, for no ring at all;
+one less for each ring there is. `kernels.mending` puts them in order."""
 
 
 @njit(inline="always")
@@ -212,7 +213,7 @@ def clip_polygon(
     """Append what of one polygon lies in the square; return how many rings there are then, `UNSURE` or `LOOSE`.
 
     Outer rings turn clockwise as seen on a screen, holes the other way, both in and
-    out; a ring comes out with its holes after it.
+    out; a ring comes out with its holes after it, unless they are `LOOSE`.
 
     Args:
         x: Whole coordinates of valid rings, the first not repeated, shape (n,).

@@ -84,6 +84,7 @@ def test_rings_are_linked_anew(rings, expected):
         [[(0, 0), (10, 10), (10, 0), (0, 12)]],  # a bow
         [SQUARE, [(2, 2), (18, 2), (18, 18), (2, 18)]],  # covered twice
         [[(0, 0), (9000, 0), (9000, 9)]],  # beyond what a tile shows
+        [[(n, n % 2) for n in range(1500)] + [(n, 9 + n % 2) for n in range(1499, -1, -1)]],  # too many sides
     ],
 )
 def test_what_rounding_has_not_done_is_left_alone(rings):
