@@ -19,6 +19,10 @@ _WIDER = 0.5
 UNSURE = -1
 """Answer of `clip_polygon` when a polygon is not as it should be, or too odd: who asks takes another way."""
 
+LOOSE = -2
+"""Answer of `clip_polygon` when some ring turns the other way or a hole does not follow its ring, for no ring at all;
+one less for each ring there is. `kernels.mending` puts them in order."""
+
 
 @njit(inline="always")
 def _span(ax, ay, dx, dy, low, high):
@@ -206,10 +210,10 @@ def clip_polygon(
     enters,
     leaves,
 ):
-    """Append what of one polygon lies in the square; return how many rings there are then, or `UNSURE`.
+    """Append what of one polygon lies in the square; return how many rings there are then, `UNSURE` or `LOOSE`.
 
     Outer rings turn clockwise as seen on a screen, holes the other way, both in and
-    out; a ring comes out with its holes after it.
+    out; a ring comes out with its holes after it, unless they are `LOOSE`.
 
     Args:
         x: Whole coordinates of valid rings, the first not repeated, shape (n,).
@@ -274,7 +278,7 @@ def clip_polygon(
             leaves[chains] = place
             chains += 1
             chain_starts[chains] = size
-    before = parts
+    before, loose = parts, False
     if chains > 0:
         order = np.argsort(enters[:chains])
         sorted_enters = enters[:chains][order]
@@ -308,8 +312,7 @@ def clip_polygon(
                 closed = following == chain
                 at = following
             parts, area = _close(out_x, out_y, out_starts, parts, size)
-            if area < 0:
-                return UNSURE
+            loose = loose or area < 0
     elif (
         whole < last_ring - first_ring
     ):  # no edge crosses: the square is all inside the rings around it, or all outside
@@ -326,9 +329,8 @@ def clip_polygon(
             parts += 1
             out_starts[parts] = size
     if whole == 0 or (chains > 0 and parts == before):
-        return parts
-    if parts - before > 1:
-        return UNSURE  # which of the pieces a hole belongs to is for others to say
+        return LOOSE - parts if loose else parts
+    loose = loose or parts - before > 1  # which of the pieces a hole belongs to is for others to say
     for ring in range(first_ring, last_ring):
         begin, end = starts[ring], starts[ring + 1]
         lies_in = True
@@ -341,4 +343,4 @@ def clip_polygon(
             for i in range(begin, end):
                 size = _append(out_x, out_y, out_starts[parts], size, x[i], y[i])
             parts, _ = _close(out_x, out_y, out_starts, parts, size)
-    return parts
+    return LOOSE - parts if loose else parts

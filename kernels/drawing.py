@@ -5,11 +5,14 @@ import math
 import numpy as np
 from numba import njit, types
 
-from kernels.clip import UNSURE, clip_line, clip_polygon
-from kernels.rings import doubled_area, is_simple
+from kernels.clip import LOOSE, UNSURE, clip_line, clip_polygon
+from kernels.commands import FEW, write_convex, write_paths, write_points
+from kernels.convex import clip_convex, is_convex
+from kernels.mending import mend_rings
+from kernels.rings import is_simple
 from kernels.shapes import LINE, POINT
-from kernels.signature import BYTES, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
-from kernels.varint import put
+from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, VERTICES
+from kernels.snapping import snap, snap_convex, snap_rings
 
 NOTHING, DRAWN, ODD = 0, 1, 2
 """What becomes of a feature: not in the tile, drawn, or left to who looks closer (its polygons are not valid here)."""
@@ -17,15 +20,11 @@ NOTHING, DRAWN, ODD = 0, 1, 2
 FULL = -1
 """Answer of `draw` when there is no room for the commands."""
 
-_MOVE_TO, _LINE_TO, _CLOSE = 1, 2, 15
 _VARINT = 5
 """Bytes of a coordinate or a command at most."""
 
-
-@njit(inline="always")
-def _put_step(data, at, step):
-    """Write a difference of coordinates, the sign in the lowest bit (clause 4.3.2)."""
-    return put(data, at, (step << 1) ^ (step >> 63))
+_SMALL = 2.0**30
+"""Units beyond which products of two differences do not fit in 64 bits."""
 
 
 @njit(types.UniTuple(types.int64, 3)(NUMBERS, OFFSETS, OFFSETS), cache=True, nogil=True)
@@ -49,149 +48,44 @@ def measure(found, parts, ends):
 
 @njit(
     types.int64(
-        VERTICES, types.int64, types.int64, types.float64, types.float64, types.float64, LIST, LIST, types.int64
+        VERTICES, OFFSETS, types.int64, types.int64, types.float64, types.float64, types.float64, LIST, LIST, LIST,
+        BYTES, types.int64,
     ),
     cache=True,
     nogil=True,
-)
-def _snap(vertices, start, stop, origin_x, origin_y, scale, x, y, size):
-    """Append vertices on whole units, those that repeat the last left out; return the new size."""
-    first = size
-    for i in range(start, stop):
-        at_x = np.int64(math.floor((vertices[i, 0] - origin_x) * scale + 0.5))
-        at_y = np.int64(math.floor((vertices[i, 1] - origin_y) * scale + 0.5))
-        if size > first and x[size - 1] == at_x and y[size - 1] == at_y:
-            continue
-        x[size], y[size] = at_x, at_y
-        size += 1
-    return size
+)  # fmt: skip
+def _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, data, at):
+    """Write rings that are valid when rounded; return the place behind them, or `at` if one has no inside."""
+    size = np.int64(0)
+    for part in range(first, last):
+        size = snap(vertices, np.int64(ends[part]), np.int64(ends[part + 1]), origin_x, origin_y, scale, x, y, size)
+        if size - starts[part - first] < 3:
+            return at
+        starts[part - first + 1] = size
+    return write_paths(x, y, starts, last - first, True, data, at)
 
 
 @njit(inline="always")
-def _folds(x, y, a, b, c):
-    """Tell whether a way through three vertices comes back onto itself."""
-    ux, uy, vx, vy = x[b] - x[a], y[b] - y[a], x[c] - x[b], y[c] - y[b]
-    return ux * vy == uy * vx and ux * vx + uy * vy < 0
-
-
-@njit(types.int64(LIST, LIST, types.int64, types.int64), cache=True, nogil=True)
-def _without_spikes(x, y, start, size):
-    """Leave out of a ring what rounding has made a line out and back; return the new size."""
-    end = start
-    for i in range(start, size):
-        x[end], y[end] = x[i], y[i]
-        end += 1
-        while end - start > 2 and _folds(x, y, end - 3, end - 2, end - 1):
-            x[end - 2], y[end - 2] = x[end - 1], y[end - 1]
-            end -= 1
-            if x[end - 1] == x[end - 2] and y[end - 1] == y[end - 2]:
-                end -= 1
-    while end - start > 2:
-        if (x[end - 1] == x[start] and y[end - 1] == y[start]) or _folds(x, y, end - 2, end - 1, start):
-            end -= 1
-        elif _folds(x, y, end - 1, start, start + 1):
-            for i in range(start, end - 1):
-                x[i], y[i] = x[i + 1], y[i + 1]
-            end -= 1
-        else:
-            break
-    return end
-
-
-@njit(
-    types.int64(
-        VERTICES,
-        OFFSETS,
-        types.int64,
-        types.int64,
-        types.float64,
-        types.float64,
-        types.float64,
-        LIST,
-        LIST,
-        LIST,
-        LIST,
-    ),
-    cache=True,
-    nogil=True,
-)
-def _snap_rings(vertices, ends, first_part, last_part, origin_x, origin_y, scale, x, y, starts, outer):
-    """Put the rings of a feature on whole units; those without an inside, and the holes of such, are left out.
-
-    Returns how many there are, or -1 when one turns the other way than it did.
-    """
-    rings, size = 0, np.int64(0)
-    starts[0] = 0
-    lost = False
-    for part in range(first_part, last_part):
-        begin, end = np.int64(ends[part]), np.int64(ends[part + 1])
-        is_outer = True
-        if part > first_part:
-            area = 0.0
-            base_x, base_y = float(vertices[begin, 0]), float(vertices[begin, 1])
-            for i in range(begin + 1, end - 1):
-                area += (vertices[i, 0] - base_x) * (vertices[i + 1, 1] - base_y)
-                area -= (vertices[i + 1, 0] - base_x) * (vertices[i, 1] - base_y)
-            is_outer = area > 0
-        if not is_outer and lost:
-            continue
-        start = size
-        size = _snap(vertices, begin, end, origin_x, origin_y, scale, x, y, size)
-        while size - start > 1 and x[size - 1] == x[start] and y[size - 1] == y[start]:
-            size -= 1
-        size = _without_spikes(x, y, start, size)
-        turned = doubled_area(x, y, start, size)
-        if turned == 0:
-            lost = lost or is_outer
-            size = start
-            continue
-        if is_outer:
-            lost = False
-        if (turned > 0) != is_outer:
-            return -1
-        outer[rings] = 1 if is_outer else 0
-        rings += 1
-        starts[rings] = size
-    return rings
-
-
-@njit(types.int64(NUMBERS, NUMBERS, types.int64, types.int64, types.int64, BYTES, types.int64), cache=True, nogil=True)
-def _draw_points(x, y, size, low, high, data, at):
-    """Write the points of a feature that lie in the square; return the place behind them."""
-    count = 0
-    for i in range(size):
-        if x[i] >= low and x[i] <= high and y[i] >= low and y[i] <= high:
-            count += 1
-    if count == 0:
-        return at
-    at = put(data, at, (count << 3) | _MOVE_TO)
-    last_x, last_y = np.int64(0), np.int64(0)
-    for i in range(size):
-        if x[i] >= low and x[i] <= high and y[i] >= low and y[i] <= high:
-            at = _put_step(data, at, x[i] - last_x)
-            at = _put_step(data, at, y[i] - last_y)
-            last_x, last_y = x[i], y[i]
-    return at
-
-
-@njit(types.int64(NUMBERS, NUMBERS, NUMBERS, types.int64, types.boolean, BYTES, types.int64), cache=True, nogil=True)
-def _draw_paths(x, y, starts, parts, closed, data, at):
-    """Write lines, or rings; return the place behind them."""
-    last_x, last_y = np.int64(0), np.int64(0)
-    for part in range(parts):
-        start, stop = starts[part], starts[part + 1]
-        data[at] = np.uint8((1 << 3) | _MOVE_TO)
-        at = _put_step(data, at + 1, x[start] - last_x)
-        at = _put_step(data, at, y[start] - last_y)
-        at = put(data, at, ((stop - start - 1) << 3) | _LINE_TO)
-        for i in range(start + 1, stop):
-            at = _put_step(data, at, x[i] - x[i - 1])
-            at = _put_step(data, at, y[i] - y[i - 1])
-        last_x, last_y = x[stop - 1], y[stop - 1]
-        if closed:
-            data[at] = np.uint8(_CLOSE)
-            at += 1
-    return at
+def _clip_rings(
+    x, y, starts, outer, rings, low, high, cut_x, cut_y, cut_starts, chain_x, chain_y, chain_starts, enters, leaves
+):
+    """Cut polygon after polygon of a feature; return the rings, `UNSURE` or `LOOSE`, as `clip_polygon` does."""
+    cut, ring, loose = np.int64(0), 0, False
+    cut_starts[0] = 0
+    while ring < rings:
+        beyond = ring + 1
+        while beyond < rings and outer[beyond] == 0:
+            beyond += 1
+        cut = clip_polygon(
+            x, y, starts, ring, beyond, low, high, cut_x, cut_y, cut_starts, cut, chain_x, chain_y, chain_starts,
+            enters, leaves,
+        )  # fmt: skip
+        if cut == UNSURE:
+            return cut
+        if cut <= LOOSE:
+            cut, loose = LOOSE - cut, True
+        ring = beyond
+    return LOOSE - cut if loose else cut
 
 
 @njit(inline="always")
@@ -202,6 +96,13 @@ def _is_wholly_in(boxes, feature, origin_x, origin_y, scale, low, high):
         and (boxes[feature, 2] - origin_x) * scale <= high
         and (boxes[feature, 3] - origin_y) * scale <= high
     )
+
+
+@njit(inline="always")
+def _is_small(boxes, feature, scale):
+    """Tell whether products of a feature's units do not run over."""
+    width = float(boxes[feature, 2]) - float(boxes[feature, 0])
+    return max(width, float(boxes[feature, 3]) - float(boxes[feature, 1])) * scale < _SMALL
 
 
 @njit(
@@ -266,6 +167,9 @@ def draw(
     chain_x, chain_y = np.empty(3 * largest + 3, np.int64), np.empty(3 * largest + 3, np.int64)
     chain_starts = np.empty(largest + 3, np.int64)
     enters, leaves = np.empty(largest + 2, np.float64), np.empty(largest + 2, np.float64)
+    half_x, half_y = np.empty(largest + 4, np.float64), np.empty(largest + 4, np.float64)
+    rest_x, rest_y = np.empty(largest + 4, np.float64), np.empty(largest + 4, np.float64)
+    cut_starts[0] = starts[0] = 0
     at = np.int64(0)
     for k in range(found.size):
         feature = found[k]
@@ -278,13 +182,13 @@ def draw(
             begin, end = np.int64(ends[first]), np.int64(ends[last])
             if at + (end - begin + 1) * 2 * _VARINT > data.size:
                 return FULL
-            size = _snap(vertices, begin, end, origin_x, origin_y, scale, x, y, np.int64(0))
-            at = _draw_points(x, y, size, low, high, data, at)
+            size = snap(vertices, begin, end, origin_x, origin_y, scale, x, y, np.int64(0))
+            at = write_points(x, y, size, low, high, data, at)
         elif kind == LINE:
             cut = 0
             cut_starts[0] = 0
             for part in range(first, last):
-                size = _snap(
+                size = snap(
                     vertices, np.int64(ends[part]), np.int64(ends[part + 1]), origin_x, origin_y, scale, x, y,
                     np.int64(0),
                 )  # fmt: skip
@@ -301,9 +205,32 @@ def draw(
                 cut, cut_starts[1] = 1, 2
             if at + cut_starts[cut] * 2 * _VARINT + cut * 2 * _VARINT > data.size:
                 return FULL
-            at = _draw_paths(cut_x, cut_y, cut_starts, cut, False, data, at)
+            at = write_paths(cut_x, cut_y, cut_starts, cut, False, data, at)
         else:
-            rings = _snap_rings(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, outer)
+            begin, end = np.int64(ends[first]), np.int64(ends[last])
+            if inside and at + (end - begin + last - first) * 2 * _VARINT + 2 * (last - first) > data.size:
+                return FULL
+            if inside and last - first == 1 and end - begin <= FEW:
+                at = write_convex(vertices, begin, end, origin_x, origin_y, scale, data, at)
+            if inside and sound and at == before:
+                at = _draw_sound(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, data, at)
+            if at == before and last - first == 1 and _is_small(boxes, feature, scale):
+                size = snap_convex(vertices, begin, end, origin_x, origin_y, scale, x, y)
+                if size > 0 and not inside:
+                    size = clip_convex(x, y, size, low, high, cut_x, cut_y, half_x, half_y, rest_x, rest_y)
+                    if size == 0:
+                        continue
+                    size = size if is_convex(cut_x, cut_y, np.int64(0), size) else np.int64(0)
+                if size > 0:
+                    starts[1] = size
+                    if at + (size + 1) * 2 * _VARINT + 2 > data.size:
+                        return FULL
+                    at = write_paths(x if inside else cut_x, y if inside else cut_y, starts, 1, True, data, at)
+            if at > before:
+                states[k] = np.uint8(DRAWN)
+                stops[k] = at
+                continue
+            rings = snap_rings(vertices, ends, first, last, origin_x, origin_y, scale, x, y, starts, outer)
             if rings < 0:
                 states[k] = np.uint8(ODD)
                 continue
@@ -317,34 +244,66 @@ def draw(
                 rings, starts[0], starts[1] = 1, 0, 4
                 if at + 10 * _VARINT + 8 > data.size:
                     return FULL
-                at = _draw_paths(x, y, starts, rings, True, data, at)
-            elif inside:
-                if not sound and not is_simple(x, y, starts, rings, after):
-                    states[k] = np.uint8(ODD)
-                    continue
-                if at + (starts[rings] + rings) * 2 * _VARINT + rings * 2 > data.size:
-                    return FULL
-                at = _draw_paths(x, y, starts, rings, True, data, at)
+                at = write_paths(x, y, starts, rings, True, data, at)
+            elif inside and (sound or is_simple(x, y, starts, rings, after)):
+                at = write_paths(x, y, starts, rings, True, data, at)
             else:
-                cut, ring = 0, 0
-                cut_starts[0] = 0
-                while ring < rings and cut >= 0:
-                    beyond = ring + 1
-                    while beyond < rings and outer[beyond] == 0:
-                        beyond += 1
-                    cut = clip_polygon(
-                        x, y, starts, ring, beyond, low, high, cut_x, cut_y, cut_starts, cut, chain_x, chain_y,
-                        chain_starts, enters, leaves,
+                if inside:
+                    cut = mend_rings(x, y, starts, rings, cut_x, cut_y, cut_starts)
+                else:
+                    cut = _clip_rings(
+                        x, y, starts, outer, rings, low, high, cut_x, cut_y, cut_starts, chain_x, chain_y, chain_starts,
+                        enters, leaves,
                     )  # fmt: skip
-                    ring = beyond
-                if cut == UNSURE or (cut > 0 and not is_simple(cut_x, cut_y, cut_starts, cut, after)):
+                    if cut <= LOOSE or (cut > 0 and not is_simple(cut_x, cut_y, cut_starts, cut, after)):
+                        cut = LOOSE - cut if cut <= LOOSE else cut
+                        cut = mend_rings(cut_x, cut_y, cut_starts, cut, cut_x, cut_y, cut_starts)
+                if cut < 0 or (inside and cut == 0):
                     states[k] = np.uint8(ODD)
                     continue
-                if cut > 0:
-                    if at + (cut_starts[cut] + cut) * 2 * _VARINT + cut * 2 > data.size:
-                        return FULL
-                    at = _draw_paths(cut_x, cut_y, cut_starts, cut, True, data, at)
+                if at + (cut_starts[cut] + cut) * 2 * _VARINT + cut * 2 > data.size:
+                    return FULL
+                at = write_paths(cut_x, cut_y, cut_starts, cut, True, data, at)
         if at > before:
             states[k] = np.uint8(DRAWN)
         stops[k] = at
     return at
+
+
+@njit(
+    types.UniTuple(types.int64, 2)(
+        NUMBERS, OFFSETS, KINDS, VERTICES, BYTES, LIST, COUNTS, BYTES, LIST, LIST, LIST,
+    ),
+    cache=True,
+    nogil=True,
+)  # fmt: skip
+def list_drawn(found, rows, kinds, boxes, states, stops, drawn_rows, drawn_kinds, sizes, starts, odd):
+    """List the features that `draw` drew, and those it left; return how many there are of each.
+
+    Args:
+        found: Numbers of the features, shape (k,).
+        rows: Row of each feature, shape (n,).
+        kinds: Kind of each, shape (n,).
+        boxes: Lowest x, lowest y, highest x, highest y of each, cells, shape (n, 4).
+        states: What became of those found, shape (k,).
+        stops: Where the commands of each end, then of those drawn, shape (k,). Modified.
+        drawn_rows: Row of those drawn; room for k, as all that follow. Modified.
+        drawn_kinds: Their kinds. Modified.
+        sizes: Width or height of each, the larger, cells. Modified.
+        starts: Where the commands of each begin. Modified.
+        odd: Numbers of the features that were left. Modified.
+    """
+    drawn, left, begin = 0, 0, np.int64(0)
+    for k in range(found.size):
+        feature, end = found[k], stops[k]
+        if states[k] == DRAWN:
+            width = np.int64(boxes[feature, 2]) - np.int64(boxes[feature, 0])
+            height = np.int64(boxes[feature, 3]) - np.int64(boxes[feature, 1])
+            drawn_rows[drawn], drawn_kinds[drawn] = rows[feature], kinds[feature]
+            sizes[drawn], starts[drawn], stops[drawn] = max(width, height), begin, end
+            drawn += 1
+        elif states[k] == ODD:
+            odd[left] = feature
+            left += 1
+        begin = end
+    return drawn, left

@@ -31,7 +31,7 @@ def doubled_area(x, y, start, stop):
 
 
 @njit(inline="always")
-def _side(ax, ay, bx, by, cx, cy):
+def side_of(ax, ay, bx, by, cx, cy):
     """Return on which side of a line through two points a third lies: -1, 0 or 1."""
     cross = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     return 1 if cross > 0 else -1 if cross < 0 else 0
@@ -44,15 +44,15 @@ def edges_meet(x, y, after, i, j):
     if b == c or d == a:  # neighbours: only a fold back onto itself matters
         if b != c:
             a, b, d = c, d, b
-        if _side(x[a], y[a], x[b], y[b], x[d], y[d]) != 0:
+        if side_of(x[a], y[a], x[b], y[b], x[d], y[d]) != 0:
             return False
         return (x[b] - x[a]) * (x[d] - x[b]) + (y[b] - y[a]) * (y[d] - y[b]) < 0
-    first = _side(x[a], y[a], x[b], y[b], x[c], y[c])
-    second = _side(x[a], y[a], x[b], y[b], x[d], y[d])
+    first = side_of(x[a], y[a], x[b], y[b], x[c], y[c])
+    second = side_of(x[a], y[a], x[b], y[b], x[d], y[d])
     if first * second > 0:
         return False
-    third = _side(x[c], y[c], x[d], y[d], x[a], y[a])
-    fourth = _side(x[c], y[c], x[d], y[d], x[b], y[b])
+    third = side_of(x[c], y[c], x[d], y[d], x[a], y[a])
+    fourth = side_of(x[c], y[c], x[d], y[d], x[b], y[b])
     return third * fourth <= 0
 
 

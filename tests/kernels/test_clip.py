@@ -8,13 +8,15 @@ import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kernels.clip import UNSURE, clip_line, clip_polygon
+from kernels.clip import LOOSE, UNSURE, clip_line, clip_polygon
+from kernels.mending import mend_rings
 
 LOW, HIGH = 0, 100
 BOX = shapely.box(LOW, LOW, HIGH, HIGH)
 
 
 def cut_polygon(*rings):
+    """Return the rings of what lies in the square, mended where they came out loose; None when they cannot be."""
     xy = np.concatenate([np.array(ring) for ring in rings]).astype(np.int64)
     x, y = (np.ascontiguousarray(xy[:, axis]) for axis in (0, 1))
     starts = np.cumsum([0, *(len(ring) for ring in rings)]).astype(np.int64)
@@ -26,6 +28,8 @@ def cut_polygon(*rings):
     parts = clip_polygon(
         x, y, starts, 0, len(rings), LOW, HIGH, out_x, out_y, out_starts, 0, *chains, *places
     )  # fmt: skip
+    if parts <= LOOSE:
+        parts = mend_rings(out_x, out_y, out_starts, LOOSE - parts, out_x, out_y, out_starts)
     if parts == UNSURE:
         return None
     return [np.column_stack([out_x, out_y])[out_starts[n] : out_starts[n + 1]] for n in range(parts)]
@@ -81,6 +85,16 @@ def test_a_comb_falls_apart_without_bridges():
     comb = [(-20, 10), (50, 10), (50, 20), (-10, 20), (-10, 40), (50, 40), (50, 50), (-20, 50)]
     found = cut_polygon(comb)
     assert sorted(shapely.Polygon(ring).bounds for ring in found) == [(0, 10, 50, 20), (0, 40, 50, 50)]
+
+
+def test_holes_find_the_piece_they_belong_to():
+    comb = [(-20, 10), (50, 10), (50, 20), (-10, 20), (-10, 40), (50, 40), (50, 50), (-20, 50)]
+    low, high = [(30, 13), (30, 17), (34, 17)], [(30, 43), (30, 47), (34, 47)]
+    for holes in ([low], [high], [high, low]):
+        got = as_polygons(cut_polygon(comb, *holes))
+        assert got.is_valid
+        expected = shapely.Polygon(comb, holes).intersection(BOX)
+        assert got.equals(expected)
 
 
 def test_a_ring_that_passes_every_corner_outside_keeps_the_corners():

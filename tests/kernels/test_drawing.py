@@ -3,8 +3,11 @@
 import mapbox_vector_tile
 import numpy as np
 import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from kernels.drawing import DRAWN, FULL, NOTHING, ODD, draw, measure
+from kernels.drawing import DRAWN, FULL, NOTHING, ODD, draw, list_drawn, measure
 from kernels.mvt import write_layer
 from kernels.shapes import LINE, POINT, POLYGON
 
@@ -85,6 +88,7 @@ def split(table, ends, messages, key_count):
 
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
+BOW = [(0, 0), (10, 10), (10, 0), (0, 12)]
 
 
 def test_the_example_of_the_standard_has_its_commands():
@@ -121,7 +125,7 @@ def test_a_multipoint_is_one_command():
         ((POINT, [[(5000, 0)]]), NOTHING),
         ((LINE, [[(5000, 0), (6000, 0)]]), NOTHING),
         ((POLYGON, [[(5000, 0), (6000, 0), (6000, 9)]]), NOTHING),
-        ((POLYGON, [[(0, 0), (10, 10), (10, 0), (0, 12)]]), ODD),
+        ((POLYGON, [BOW]), ODD),
         ((POLYGON, [[(0, 0), (0, 10), (10, 10)]]), ODD),  # turns the wrong way
         ((POLYGON, [SQUARE]), DRAWN),
     ],
@@ -169,3 +173,66 @@ def test_tags_are_shared_and_missing_ones_left_out():
     )
     assert [f["properties"] for f in found] == [{"nom": "oh", "n": 7}, {"nom": "oh"}, {"n": True}]
     assert [f["id"] for f in found] == [5, 2**63 + 9, 300]
+
+
+FAR = [(2000, 2000), (2008, 2000), (2008, 2008), (2000, 2008)]
+"""A square well inside, with which a feature has two parts and goes the plain way."""
+
+spots = st.tuples(st.integers(-700, 900), st.integers(-700, 900))
+
+
+def outline(points):
+    """Return the hull of points as a ring that turns clockwise on a screen."""
+    hull = shapely.MultiPoint(points).convex_hull
+    assume(hull.geom_type == "Polygon")
+    return [(int(x), int(y)) for x, y in shapely.orient_polygons(hull, exterior_cw=False).exterior.coords[:-1]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(spots, min_size=3, max_size=18), st.sampled_from([1.0, 0.37, 0.05, 0.01]))
+def test_a_convex_ring_is_drawn_as_it_is_beside_another(points, scale):
+    ring = [(x + 1000, y + 1000) for x, y in outline(points)]
+    _, alone, stops, states, _ = drawn((POLYGON, [ring]), scale=scale)
+    _, beside, _, _, _ = drawn((POLYGON, [ring, FAR]), scale=scale)
+    assume(states[0] == DRAWN and len(beside) > 15)
+    flat = shapely.Polygon(np.floor(np.array(ring) * scale + 0.5)).area == 0  # stands as a square where it is alone
+    assert flat or alone.tolist() == beside[: stops[0]].tolist()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(spots, min_size=3, max_size=18))
+def test_a_convex_ring_is_cut_as_it_is_beside_another(points):
+    """The plain way cuts each edge by itself: by half a unit, both ways, it may differ."""
+    ring = outline(points)
+    kept = layer([(POLYGON, [ring])])
+    beside = shapely.geometry.shape(layer([(POLYGON, [ring, FAR])])[0]["geometry"])
+    got = shapely.geometry.shape(kept[0]["geometry"]) if kept else shapely.Polygon()
+    other = beside.difference(shapely.box(1990, 1990, 2020, 2020))
+    assert got.is_valid
+    assert got.difference(other.buffer(1.01)).area == 0
+    assert other.difference(got.buffer(1.01)).area == 0
+
+
+def test_what_is_sound_is_drawn_as_what_is_not():
+    notched = [(0, 0), (30, 0), (30, 30), (20, 30), (20, 8), (10, 8), (10, 30), (0, 30)]
+    hole = [(2, 2), (2, 5), (5, 5), (5, 2)]
+    for parts in ([notched], [notched, hole], [SQUARE]):
+        assert drawn((POLYGON, parts), sound=True)[1].tolist() == drawn((POLYGON, parts))[1].tolist()
+
+
+def test_those_drawn_and_those_left_are_listed():
+    features = [(POINT, [[(25, 17)]]), (POINT, [[(9000, 0)]]), (POLYGON, [BOW]), (LINE, [[(2, 2), (2, 13)]])]
+    _, _, stops, states, kinds = drawn(*features)
+    boxes = arrays(*features)[4]
+    rows, drawn_kinds, odd = np.zeros(4, np.uint32), np.zeros(4, np.uint8), np.zeros(4, np.int64)
+    sizes, starts = np.zeros(4, np.int64), np.zeros(4, np.int64)
+    found = np.arange(4)
+    given_rows = np.array([7, 8, 9, 10], np.uint32)
+    counts = list_drawn(found, given_rows, kinds, boxes, states, stops, rows, drawn_kinds, sizes, starts, odd)
+    assert counts == (2, 1)
+    assert rows[:2].tolist() == [7, 10]
+    assert drawn_kinds[:2].tolist() == [POINT, LINE]
+    assert sizes[:2].tolist() == [0, 11]
+    assert starts[:2].tolist() == [0, 3]  # clause 4.3.5: a point takes three bytes, a line of two places six
+    assert stops[:2].tolist() == [3, 9]
+    assert odd[:1].tolist() == [2]

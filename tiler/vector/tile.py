@@ -6,7 +6,7 @@ import shapely
 from numpy.typing import NDArray
 
 from core.layer import Bounds
-from kernels.drawing import DRAWN, FULL, ODD, draw, measure
+from kernels.drawing import FULL, draw, list_drawn, measure
 from kernels.mvt import write_layer
 from tiler.protobuf import bytes_field, number_field
 from tiler.vector.dust import scatter
@@ -160,16 +160,13 @@ def _draw(
         if size != FULL:
             break
         room *= 2
-    starts = np.empty_like(stops)
-    starts[:1], starts[1:] = 0, stops[:-1]
-    drawn = states == DRAWN
-    numbers = found
-    if not drawn.all():
-        numbers, starts, stops = found[drawn], starts[drawn], stops[drawn]
-    drawing = _Drawing(
-        shapes.rows[numbers], shapes.kinds[numbers], _extents(boxes[numbers]), starts, stops, commands[:size]
-    )
-    return drawing, found[states == ODD]
+    rows, kinds, odd = np.empty(len(found), np.uint32), np.empty(len(found), np.uint8), np.empty(len(found), np.int64)
+    sizes, starts = np.empty(len(found), np.int64), np.empty(len(found), np.int64)
+    count, left = list_drawn(
+        found, shapes.rows, shapes.kinds, boxes, states, stops, rows, kinds, sizes, starts, odd
+    )  # fmt: skip
+    drawing = _Drawing(rows[:count], kinds[:count], sizes[:count], starts[:count], stops[:count], commands[:size])
+    return drawing, odd[:left]
 
 
 def _extents(boxes: NDArray[np.int32]) -> NDArray[np.int64]:

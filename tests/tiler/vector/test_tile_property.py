@@ -156,10 +156,6 @@ def test_a_tiling_loses_and_doubles_no_point(zoom):
     assert sorted(seen) == list(range(400))
 
 
-INNER = shapely.box(-60, -60, 4156, 4156)
-"""What is well within the square that is drawn."""
-
-
 @settings(max_examples=20, deadline=None)
 @example([shapely.LineString([(0.0, -1356.5625), (3089.6875, -888.8125)])], "LAMB93")
 @given(st.lists(st.one_of(areas(), lines), min_size=1, max_size=3), st.sampled_from(["2154_10cm", "LAMB93"]))
@@ -178,10 +174,11 @@ def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms
     ground = [on_the_ground(one) for one in geometries]
     own = decoded(made(ground, "EPSG:3857", target=tms.crs), bounds, tms.crs)
     moved = decoded(made(ground, "EPSG:3857"), bounds, tms.crs)
+    inner = DRAWN.buffer(-2.5)
     for number in own.keys() | moved.keys():
         one, other = own.get(number, shapely.Point()), moved.get(number, shapely.Point())
-        # where a flat line is cut, a unit across it is many along the cut
-        assert one.intersection(INNER).difference(other.buffer(3.0)).is_empty or other.is_empty
-        assert other.intersection(INNER).difference(one.buffer(3.0)).is_empty or one.is_empty
+        # at the edge of what is drawn, an edge that leaves at a small angle may leave elsewhere
+        assert one.intersection(inner).difference(other.buffer(3.0)).is_empty or other.is_empty
+        assert other.intersection(inner).difference(one.buffer(3.0)).is_empty or one.is_empty
         assert not (other.is_empty and one.area > 60)
         assert not (one.is_empty and other.area > 60)
