@@ -9,10 +9,10 @@ from functools import partial
 import msgspec
 
 from core.cache import ByteCache
+from core.counts import counts
 from core.errors import BadRequest, LayerNotFound, NotAcceptable, TileNotFound
 from core.layer import ArchiveSource, PublishedLayer, RasterSource, TiledSource, VectorSource
 from core.style import Style
-from core.telemetry import count_plan
 from tiler.archive.engine import ArchiveEngine, Wanted
 from tiler.compression import Coding, compress
 from tiler.coverage import layer_limits
@@ -287,7 +287,7 @@ class Renderer:
 
     @staticmethod
     def _done(data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
-        count_plan(plan)()
+        counts().plan(plan)
         return EncodedTile(data, plan, time.perf_counter() - start, stages)
 
 

@@ -6,7 +6,7 @@ from litestar.types import HTTPScope, Send
 
 from core.asgi import whole_answer
 from core.cache import ByteCache
-from core.telemetry import count_plan
+from core.counts import counts
 from tiler.renderer import TileKey
 
 MAX_ANSWERS = 16_384
@@ -43,7 +43,7 @@ class ReadyAnswers:
                 return None
         await send({"type": "http.response.start", "status": 200, "headers": known[1]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        count_plan("cache")()
+        counts().plan("cache")
         return len(body)
 
     def remember(self, scope: HTTPScope, key: TileKey, headers: dict[str, str], length: int, revision: int) -> None:
