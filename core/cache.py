@@ -1,11 +1,11 @@
 """A cache of bytes, bounded in bytes, that computes each value once at a time."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 import msgspec
-from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
 
@@ -32,20 +32,34 @@ class ByteCache(Generic[K]):
 
     def __init__(self, capacity_bytes: int) -> None:
         self.counts = CacheCounts()
-        self._kept = _Counting(capacity_bytes, self.counts)
-        self._pending: dict[K, asyncio.Task[bytes]] = {}
-
-    @property
-    def size(self) -> int:
+        self.size = 0
         """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
-        return int(self._kept.currsize)
+        self._capacity = capacity_bytes
+        self._kept: OrderedDict[K, bytes] = OrderedDict()
+        self._pending: dict[K, asyncio.Task[bytes]] = {}
 
     def peek(self, key: K) -> bytes | None:
         """Return the value of `key` if it is kept, as used just now."""
         kept = self._kept.get(key)
         if kept is not None:
+            self._kept.move_to_end(key)
             self.counts.hits += 1
         return kept
+
+    def keep(self, key: K, value: bytes) -> None:
+        """Keep a value in place of the one that `key` had."""
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self.size -= _weight(before)
+        weight = _weight(value)
+        if weight > self._capacity:
+            return
+        while self.size + weight > self._capacity:
+            _, dropped = self._kept.popitem(last=False)
+            self.size -= _weight(dropped)
+            self.counts.evictions += 1
+        self._kept[key] = value
+        self.size += weight
 
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the value of `key`, computing it at most once at a time.
@@ -53,9 +67,8 @@ class ByteCache(Generic[K]):
         A caller that goes away does not cancel the work the others wait for; the
         error of a computation reaches every caller that waited for it.
         """
-        kept = self._kept.get(key)
+        kept = self.peek(key)
         if kept is not None:
-            self.counts.hits += 1
             return kept
         self.counts.misses += 1
         task = self._pending.get(key)
@@ -70,22 +83,8 @@ class ByteCache(Generic[K]):
             value = await compute()
         finally:
             del self._pending[key]
-        if _weight(value) <= self._kept.maxsize:
-            self._kept[key] = value
+        self.keep(key, value)
         return value
-
-
-class _Counting(LRUCache[Hashable, bytes]):
-    """An LRU cache weighted in bytes that counts what it drops."""
-
-    def __init__(self, capacity: int, counts: CacheCounts) -> None:
-        super().__init__(capacity, getsizeof=_weight)
-        self._counts = counts
-
-    def popitem(self) -> tuple[Hashable, bytes]:
-        """Drop the least recently used value."""
-        self._counts.evictions += 1
-        return super().popitem()
 
 
 def _weight(value: bytes) -> int:
