@@ -52,7 +52,7 @@ def held(folder):
     links = []
     for one in DESCRIPTORS.iterdir():
         try:
-            links.append(os.readlink(one))
+            links.append(str(one.readlink()))
         except OSError:
             continue
     return sum(link.startswith(str(folder)) for link in links)
@@ -76,7 +76,7 @@ def write_within(path):
 
 
 def write_as_long(path):
-    with open(path, "r+b") as file:
+    with Path(path).open("r+b") as file:
         file.write(b"new")
         file.flush()
         os.utime(path, ns=(1, 1))

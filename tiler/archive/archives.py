@@ -49,6 +49,10 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     length: int
 
 
+NOWHERE = Span(0, 0)
+"""Where a tile lies that the archive has not."""
+
+
 class Archives:
     """Keeps directories, bounded in bytes, and reads each of them once at a time; belongs to one event loop."""
 
@@ -65,10 +69,15 @@ class Archives:
             PreconditionFailed: The object was replaced while it was read.
             Unavailable: The store does not answer.
         """
-        kept = self._kept.get(href)
-        if isinstance(kept, Archive):
+        kept = self.kept(href)
+        if kept is not None:
             return kept
         return await self._once(href, lambda: self._open(href))
+
+    def kept(self, href: str) -> Archive | None:
+        """Return an archive if it is in memory."""
+        kept = self._kept.get(href)
+        return kept if isinstance(kept, Archive) else None
 
     def forget(self, archive: Archive) -> None:
         """Drop an archive whose object was replaced; its directories fall out with time."""
@@ -91,8 +100,33 @@ class Archives:
             run, offset, length = entry
             if run:
                 return _span(archive, offset, length)
-            directory = await self._leaf(archive, offset, length)
+            leaf = self._kept.get(_leaf_key(archive, offset, length))
+            directory = leaf if isinstance(leaf, Directory) else await self._leaf(archive, offset, length)
         raise damaged(archive, f"more than {MAX_DEPTH} directories lead to a tile")
+
+    def find_near(self, archive: Archive, identifier: int) -> Span | None:
+        """Return where a tile lies, or `NOWHERE`, if the directories in memory tell; else None.
+
+        Raises:
+            BadSource: The tile is too long, or lies outside the archive.
+        """
+        directory = archive.root
+        for _ in range(MAX_DEPTH):
+            entry = directory.find(identifier)
+            if entry is None:
+                return NOWHERE
+            run, offset, length = entry
+            if run:
+                return _span(archive, offset, length) or NOWHERE
+            leaf = self._kept.get(_leaf_key(archive, offset, length))
+            if not isinstance(leaf, Directory):
+                return None
+            directory = leaf
+        return None
+
+    def read_near(self, archive: Archive, span: Span) -> bytes | None:
+        """Return the bytes of a tile as they are stored if that takes no waiting, else None."""
+        return self._store.near_range(archive.href, span.offset, span.length, if_match=archive.etag)
 
     async def read(self, archive: Archive, span: Span) -> bytes:
         """Return the bytes of a tile as they are stored.
@@ -105,11 +139,7 @@ class Archives:
         return await self._range(archive.href, archive.etag, span.offset, span.length)
 
     async def _leaf(self, archive: Archive, offset: int, length: int) -> Directory:
-        key = (archive.href, archive.etag, offset, length)
-        kept = self._kept.get(key)
-        if isinstance(kept, Directory):
-            return kept
-        return await self._once(key, lambda: self._read_leaf(archive, offset, length))
+        return await self._once(_leaf_key(archive, offset, length), lambda: self._read_leaf(archive, offset, length))
 
     async def _once(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task: asyncio.Task[T] | None = self._pending.get(key)
@@ -184,6 +214,10 @@ def check_directory_length(length: int) -> int:
     if not 0 < length <= MAX_DIRECTORY_BYTES:
         raise BadSource(f"a directory takes {length} bytes where 1 to {MAX_DIRECTORY_BYTES} are allowed")
     return length
+
+
+def _leaf_key(archive: Archive, offset: int, length: int) -> Hashable:
+    return archive.href, archive.etag, offset, length
 
 
 def _span(archive: Archive, offset: int, length: int) -> Span | None:

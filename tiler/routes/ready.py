@@ -2,21 +2,19 @@
 
 import re
 
-from litestar.types import HTTPScope, Send
+from litestar.types import HTTPScope
 
-from core.asgi import whole_answer
+from core.asgi import Fields
 from core.cache import ByteCache
-from core.counts import counts
 from tiler.renderer import TileKey
 
 MAX_ANSWERS = 16_384
 """Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache alone."""
 
 _CONDITION = b"if-none-match"
+_TIMING, _AGAIN = b"server-timing", b"plan;desc=cache"
 
 _STYLED = re.compile(rb"style=[A-Za-z0-9_.-]+")
-
-_Headers = list[tuple[bytes, bytes]]
 
 
 class ReadyAnswers:
@@ -25,34 +23,32 @@ class ReadyAnswers:
     def __init__(self, tiles: ByteCache[TileKey]) -> None:
         self._tiles = tiles
         self._revision = -1
-        self._known: dict[bytes, tuple[TileKey, _Headers, int]] = {}
+        self._known: dict[bytes, tuple[TileKey, Fields, int]] = {}
 
-    async def send(self, scope: HTTPScope, send: Send, revision: int) -> int | None:
-        """Send the answer of a GET if it is known and its tile still in memory; return its length, else None."""
+    def find(self, scope: HTTPScope, revision: int) -> tuple[Fields, bytes] | None:
+        """Return fields and body of the answer to a GET if it is known and its tile still in memory."""
         if revision != self._revision:
             self._known.clear()
             self._revision = revision
         known = self._known.get(_address(scope))
         if known is None or scope["method"] != "GET":
             return None
-        body = self._tiles.peek(known[0])
-        if body is None or len(body) != known[2]:  # made anew meanwhile, of a file that was replaced
-            return None
+        key, fields, length = known
         for name, _ in scope["headers"]:
             if name == _CONDITION:
                 return None
-        await send({"type": "http.response.start", "status": 200, "headers": known[1]})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-        counts().plan("cache")
-        return len(body)
+        body = self._tiles.peek(key)
+        if body is None or len(body) != length:  # made anew meanwhile, of a file that was replaced
+            return None
+        return fields, body
 
-    def remember(self, scope: HTTPScope, key: TileKey, headers: dict[str, str], length: int, revision: int) -> None:
+    def remember(self, scope: HTTPScope, key: TileKey, fields: Fields, length: int, revision: int) -> None:
         """Keep the head of an answer that depends on nothing but the address.
 
         Args:
             scope: The request.
             key: Where the tile cache keeps the body.
-            headers: Fields of the answer.
+            fields: All fields of the answer.
             length: Bytes of the body.
             revision: The publication it was made from.
         """
@@ -61,8 +57,8 @@ class ReadyAnswers:
             return
         if len(self._known) >= MAX_ANSWERS:
             self._known.clear()
-        again = headers | {"server-timing": "plan;desc=cache"}
-        self._known[address] = key, whole_answer(again, length), length
+        again = [(name, _AGAIN if name == _TIMING else value) for name, value in fields]
+        self._known[address] = key, again, length
 
 
 def _address(scope: HTTPScope) -> bytes:

@@ -6,12 +6,23 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from litestar.types import ASGIApp, HTTPScope, Send
 
-from core.asgi import answer, answer_preflight, answer_wrong_method, base_url, header
+from core.asgi import (
+    OPEN_TO_ALL,
+    Fields,
+    answer,
+    answer_preflight,
+    answer_wrong_method,
+    base_url,
+    header,
+    send_whole,
+)
 from core.counted import counted
+from core.counts import counts
 from core.errors import BadRequest, LayerNotFound
 from core.http import etag_matches
 from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
+from tiler.address import VECTOR_TYPES, TileAddress, TileLevels, place_tile
 from tiler.composite import (
     SEPARATOR,
     CompositeAddress,
@@ -23,7 +34,7 @@ from tiler.composite import (
 from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
-from tiler.renderer import VECTOR_TYPES, EncodedTile, Renderer, TileAddress, address
+from tiler.renderer import CACHE, EncodedTile, Renderer
 from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.styles import answer_legend, answer_styles
@@ -54,38 +65,47 @@ def tiles_app(
         ready: Remembers answers.
         values: Takes values.
     """
+    levels = TileLevels()
 
     async def serve(scope: HTTPScope, send: Send) -> tuple[int, int]:
-        length = await ready.send(scope, send, layers.revision)
-        if length is not None:
-            return 200, length
-        return await _serve(scope, send, layers, renderer, legends, ready, values)
+        known = ready.find(scope, layers.revision)
+        if known is not None:
+            fields, body = known
+            await send_whole(send, 200, fields, body)
+            counts().plan(CACHE)
+            return 200, len(body)
+        method = scope["method"]
+        if method == "OPTIONS":
+            await answer_preflight(send)
+            return 204, 0
+        if method not in {"GET", "HEAD"}:
+            await answer_wrong_method(send, method)
+            return 405, 0
+        segments = _segments(scope)
+        if SEPARATOR in segments[0]:
+            return await _serve_composite(scope, send, segments, find_layers(segments[0], layers), renderer)
+        revision = layers.revision
+        layer = layers.get(segments[0])
+        if len(segments) != 5:
+            return await _serve_other(scope, send, segments, layer, legends, values)
+        wanted, negotiated = _address(scope, layer, segments, levels)
+        fields, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
+        if length and not negotiated and layer.open and wanted.level.extension not in VECTOR_TYPES:
+            ready.remember(scope, (wanted.etag, ""), fields, length, revision)
+        return (200 if length else 304 if length is None else 204), length or 0
 
     return counted("tiles", serve, what="tile")
 
 
-async def _serve(
+async def _serve_other(
     scope: HTTPScope,
     send: Send,
-    layers: LayerTable,
-    renderer: Renderer,
+    segments: list[str],
+    layer: PublishedLayer,
     legends: Legends,
-    ready: ReadyAnswers,
     values: ValueReader,
 ) -> tuple[int, int]:
-    """Answer one request; return status and bytes of content."""
-    method = scope["method"]
-    if method == "OPTIONS":
-        await answer_preflight(send)
-        return 204, 0
-    if method not in {"GET", "HEAD"}:
-        await answer_wrong_method(send, method)
-        return 405, 0
-    segments = _segments(scope)
-    if SEPARATOR in segments[0]:
-        return await _serve_composite(scope, send, segments, find_layers(segments[0], layers), renderer)
-    revision = layers.revision
-    layer = layers.get(segments[0])
+    """Answer a request for what is no tile; return status and bytes of content."""
     if len(segments) == 2 and segments[1] in KINDS_OF_VALUES:
         return await serve_values(scope, send, layer, segments[1], values)
     style_name = _style(scope)
@@ -95,18 +115,20 @@ async def _serve(
         return await answer_styles(scope, send, layer)
     if segments[1:] == ["legend.svg"]:
         return await answer_legend(scope, send, layer, style_name, legends)
-    if len(segments) != 5:
-        raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
+    raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
+
+
+def _address(
+    scope: HTTPScope, layer: PublishedLayer, segments: list[str], levels: TileLevels
+) -> tuple[TileAddress, bool]:
+    """Return the tile that a path names, and whether its format is what the client likes best."""
     _, tms, z, x, file = segments
     y, dot, extension = file.partition(".")
+    style_name = _style(scope)
     negotiated = not dot and isinstance(layer.source, TiledSource)
     if negotiated:
         extension = choose_extension(layer, header(scope, b"accept"), style_name)
-    wanted = _selected(scope, address(layer, tms, z, x, y, extension, style_name))
-    headers, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
-    if length and "vary" not in headers and layer.open:
-        ready.remember(scope, (wanted.etag, ""), headers, length, revision)
-    return (200 if length else 304 if length is None else 204), length or 0
+    return _selected(scope, levels.address(layer, tms, z, x, y, extension, style_name)), negotiated
 
 
 async def _serve_composite(
@@ -130,32 +152,34 @@ async def _serve_composite(
 
 async def _tile(
     scope: HTTPScope, send: Send, wanted: TileAddress | CompositeAddress, renderer: Renderer, *, vary: str
-) -> tuple[dict[str, str], int | None]:
+) -> tuple[Fields, int | None]:
     """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
     vector = wanted.extension in VECTOR_TYPES
     coding = _coding(wanted, header(scope, b"accept-encoding")) if vector else ""
-    etag = f'{wanted.etag[:-1]}{SUFFIX[coding]}"'
-    headers = {"etag": etag, "cache-control": f"public, max-age={wanted.max_age}"}
+    etag = f'{wanted.etag[:-1]}{SUFFIX[coding]}"' if coding else wanted.etag
+    fields: Fields = [(b"etag", etag.encode("latin-1")), (b"cache-control", b"public, max-age=%d" % wanted.max_age)]
     depends = ", ".join(name for name in (vary, "Accept-Encoding" if vector else "") if name)
     if depends:
-        headers["vary"] = depends
+        fields.append((b"vary", depends.encode()))
     asked = header(scope, b"if-none-match")
     if asked and etag_matches(asked, etag):
-        await answer(send, 304, headers)
-        return headers, None
+        fields += OPEN_TO_ALL
+        await send_whole(send, 304, fields)
+        return fields, None
     if isinstance(wanted, TileAddress):
         tile = await renderer.tile(wanted, coding=coding)
     else:
         tile = await composite_tile(renderer, wanted, coding=coding)
-    headers["server-timing"] = _timing(tile)
-    if not tile.data:
-        await answer(send, 204, headers)
-        return headers, 0
-    headers["content-type"] = wanted.media_type
-    if coding:
-        headers["content-encoding"] = coding
-    await answer(send, 200, headers, tile.data, head=scope["method"] == "HEAD")
-    return headers, len(tile.data)
+    length = len(tile.data)
+    fields.append((b"server-timing", _timing(tile)))
+    if length:
+        fields.append((b"content-type", wanted.media_type.encode()))
+        if coding:
+            fields.append((b"content-encoding", coding.encode()))
+        fields.append((b"content-length", b"%d" % length))
+    fields += OPEN_TO_ALL
+    await send_whole(send, 200 if length else 204, fields, tile.data, head=scope["method"] == "HEAD")
+    return fields, length
 
 
 def _coding(wanted: TileAddress | CompositeAddress, accept: str) -> Coding:
@@ -178,13 +202,15 @@ def _selected(scope: HTTPScope, wanted: TileAddress) -> TileAddress:
         raise BadRequest(f"tiles of {wanted.layer.name} cannot be filtered", "leave out `filter` and `properties`")
     language = asked.get("filter-lang", "cql2-text")
     selection = check_selection(asked.get("properties"), asked.get("filter", ""), language, source.fields)
-    return msgspec.structs.replace(wanted, selection=selection)
+    return place_tile(wanted.level, wanted.col, wanted.row, scale=wanted.scale, selection=selection)
 
 
-def _timing(tile: EncodedTile) -> str:
+def _timing(tile: EncodedTile) -> bytes:
     """Return the plan and the milliseconds of its stages as a Server-Timing field (W3C Server Timing, section 2.1)."""
-    stages = "".join(f", {name};dur={seconds * 1e3:.2f}" for name, seconds in tile.stages.items())
-    return f"plan;desc={tile.plan}, tile;dur={tile.seconds * 1e3:.2f}{stages}"
+    text = b"plan;desc=%b, tile;dur=%.2f" % (tile.plan.encode(), tile.seconds * 1e3)
+    for name, seconds in tile.stages.items():
+        text += b", %b;dur=%.2f" % (name.encode(), seconds * 1e3)
+    return text
 
 
 async def _tilejson(
