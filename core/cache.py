@@ -1,11 +1,12 @@
 """A cache of bytes, bounded in bytes, that computes each value once at a time."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 import msgspec
+
+from core.kept import Kept
 
 K = TypeVar("K", bound=Hashable)
 
@@ -32,34 +33,28 @@ class ByteCache(Generic[K]):
 
     def __init__(self, capacity_bytes: int) -> None:
         self.counts = CacheCounts()
-        self.size = 0
-        """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
-        self._capacity = capacity_bytes
-        self._kept: OrderedDict[K, bytes] = OrderedDict()
+        self._kept: Kept[K, bytes] = Kept(capacity_bytes, _weight)
         self._pending: dict[K, asyncio.Task[bytes]] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
+        return self._kept.weight
 
     def peek(self, key: K) -> bytes | None:
         """Return the value of `key` if it is kept, as used just now."""
         kept = self._kept.get(key)
         if kept is not None:
-            self._kept.move_to_end(key)
             self.counts.hits += 1
         return kept
 
     def keep(self, key: K, value: bytes) -> None:
         """Keep a value in place of the one that `key` had."""
-        before = self._kept.pop(key, None)
-        if before is not None:
-            self.size -= _weight(before)
-        weight = _weight(value)
-        if weight > self._capacity:
-            return
-        while self.size + weight > self._capacity:
-            _, dropped = self._kept.popitem(last=False)
-            self.size -= _weight(dropped)
-            self.counts.evictions += 1
-        self._kept[key] = value
-        self.size += weight
+        self.counts.evictions += self._kept.keep(key, value)
+
+    def drop(self, key: K) -> None:
+        """Keep the value of `key` no more."""
+        self._kept.drop(key)
 
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the value of `key`, computing it at most once at a time.

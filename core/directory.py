@@ -80,7 +80,7 @@ class DirectoryStore:
 
     def near_range(self, key: str, offset: int, length: int, *, if_match: str) -> bytes | None:
         """Return a short stretch of a file that is open already."""
-        file = self._files.get(self._prefix + key)
+        file = self._files.near(self._prefix + key)
         if file is None or file.etag != if_match or length > INLINE_BYTES:
             return None
         try:
@@ -114,6 +114,7 @@ class DirectoryStore:
             if err.errno not in _ABSENT:
                 raise _unavailable(err) from err
             return
+        self._files.forget(str(path))
         for folder in path.parents:
             if folder == self._root:
                 return
@@ -162,6 +163,7 @@ class DirectoryStore:
             return self._copy(target, path, source)
         try:
             _move(aside, path)
+            self._files.forget(str(path))
             return _info_of(target, path.stat())
         except OSError as err:
             raise _write_error(target, err) from err
@@ -182,6 +184,7 @@ class DirectoryStore:
             now = time.time_ns()
             os.utime(handle, ns=(now, now))  # the kernel's own clock ticks every 4 ms, and inodes come back
             _move(aside, target)
+            self._files.forget(str(target))
             return _info_of(key, os.fstat(handle))
         except OSError as err:
             raise _write_error(key, err) from err

@@ -1,10 +1,11 @@
 """Files kept open, a bounded number of them, each no longer than it is the file under its name.
 
 Opening a file costs as much as all else that is done for a tile which is sent as it is
-stored. A kept file is looked at before each use: the state that the system tells of an
+stored. A kept file is looked at before it is used: the state that the system tells of an
 open file changes when it is written to, replaced, moved or removed. What that does not
 tell, a folder that was put in the place of another, is seen by looking at the name again
-once a second.
+once a second. Whatever happened to the name, bytes read from an open file are of the object
+that it was when it was opened.
 """
 
 import errno
@@ -21,6 +22,10 @@ MAX_OPEN = 128
 IDLE_S = 10.0
 """A file not used for so long is closed, so that one which was removed gives its room on the disk back, seconds."""
 
+SEEN_S = 0.01
+"""How long a file is taken to be as it was when it was looked at, where that is enough: file systems tell the time
+of a change to 4 milliseconds themselves, seconds."""
+
 NAMED_S = 1.0
 """How long a name is taken to lead to the same file, seconds."""
 
@@ -28,7 +33,7 @@ NAMED_S = 1.0
 class OpenFile:
     """A file open for reading; closed when nobody holds it any more."""
 
-    __slots__ = ("_changed", "_id", "_names", "descriptor", "etag", "named", "size", "used")
+    __slots__ = ("_changed", "_id", "_names", "descriptor", "etag", "named", "seen", "size")
 
     def __init__(self, path: str, now: float) -> None:
         """Open a file.
@@ -48,8 +53,8 @@ class OpenFile:
         self.size = status.st_size
         """Bytes."""
         self.etag = etag_of(status)
-        self.named = self.used = now
-        """When its name was looked at, and when it was used last, seconds."""
+        self.named = self.seen = now
+        """When its name was looked at last, and when the file itself, seconds."""
         self._id = status.st_dev, status.st_ino
         self._changed = status.st_ctime_ns
         self._names = status.st_nlink
@@ -96,8 +101,21 @@ class OpenFiles:
                     self._kept.move_to_end(path)
                 else:
                     del self._kept[path]
-        file.used = now
+        file.seen = now
         return file if good else None
+
+    def near(self, path: str) -> OpenFile | None:
+        """Return a file that is kept open, if it was the one at its path a moment ago."""
+        file = self._kept.get(path)
+        if file is None or self._clock() - file.seen < SEEN_S:
+            return file
+        return self.get(path)
+
+    def forget(self, path: str) -> None:
+        """Keep a file open no more, as there is another one at its path."""
+        if path in self._kept:
+            with self._lock:
+                self._kept.pop(path, None)
 
     def open(self, path: str) -> OpenFile:
         """Open a file and close those that were not used for a while.
@@ -108,7 +126,7 @@ class OpenFiles:
         now = self._clock()
         file = OpenFile(path, now)
         with self._lock:
-            while self._kept and next(iter(self._kept.values())).used < now - IDLE_S:
+            while self._kept and next(iter(self._kept.values())).seen < now - IDLE_S:
                 self._kept.popitem(last=False)
         return file
 

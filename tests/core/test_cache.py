@@ -1,12 +1,8 @@
 """The cache of bytes: one computation at a time, and a bound."""
 
 import asyncio
-import contextlib
 
 import pytest
-from cachetools import LRUCache
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.cache import ENTRY_BYTES, ByteCache
 
@@ -171,18 +167,3 @@ async def test_a_value_that_was_given_is_kept_within_the_bound_and_takes_the_pla
     assert cache.peek("large") is None
     assert cache.size == room_for(10, 10)
     assert cache.counts.evictions == 1
-
-
-@settings(deadline=None)
-@given(st.integers(0, 800), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 400), st.booleans())))
-def test_what_is_kept_and_what_goes_first_is_as_in_an_independent_cache(capacity, uses):
-    ours, theirs = ByteCache(capacity), LRUCache(capacity, getsizeof=lambda value: len(value) + ENTRY_BYTES)
-    for key, length, asked in uses:
-        if asked:
-            assert ours.peek(key) == theirs.get(key)
-        else:
-            ours.keep(key, bytes(length))
-            theirs.pop(key, None)  # makes room first, where it would make room for both
-            with contextlib.suppress(ValueError):
-                theirs[key] = bytes(length)
-        assert ours.size == theirs.currsize

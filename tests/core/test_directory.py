@@ -12,6 +12,7 @@ import pytest
 
 from core.directory import INLINE_BYTES, DirectoryStore
 from core.errors import ObjectNotFound, StoreFull, Unavailable
+from core.open_files import SEEN_S
 
 BIG = 3 * INLINE_BYTES
 DEV_FULL = Path("/dev/full")
@@ -81,14 +82,37 @@ async def test_a_file_that_was_read_is_near_until_it_is_replaced_or_removed(stor
     assert store.near_range("folder/a", 2, 3, if_match=old.etag) == b"234"
     other = DirectoryStore(root)
     new = await other.put("folder/a", b"abcdefghij")
+    await asyncio.sleep(2 * SEEN_S)
     assert store.near_range("folder/a", 2, 3, if_match=old.etag) is None
     assert store.near_range("folder/a", 2, 3, if_match=new.etag) is None
     assert await store.get_range("folder/a", 2, 3, if_match=new.etag) == b"cde"
     assert store.near_range("folder/a", 2, 3, if_match=new.etag) == b"cde"
     await other.delete("folder/a")
+    await asyncio.sleep(2 * SEEN_S)
     assert store.near_range("folder/a", 2, 3, if_match=new.etag) is None
     with pytest.raises(ObjectNotFound):
         await store.get_range("folder/a", 2, 3, if_match=new.etag)
+
+
+async def test_what_the_store_itself_replaces_or_removes_is_not_near_from_then_on(store):
+    old = await store.put("a", b"0123456789")
+    await store.put("b", b"another")
+    for change in (store.put("a", b"new"), store.copy("b", "a"), store.delete("a")):
+        etag = (await store.head("a")).etag
+        await store.get_range("a", 0, 1)
+        assert store.near_range("a", 0, 1, if_match=etag) is not None
+        await change
+        assert store.near_range("a", 0, 1, if_match=etag) is None
+    assert store.near_range("a", 0, 1, if_match=old.etag) is None
+
+
+async def test_near_bytes_are_of_the_object_they_are_asked_of_even_as_it_is_replaced(store, root):
+    old = await store.put("a", b"A" * 100)
+    await store.get_range("a", 0, 1)
+    other = DirectoryStore(root)
+    for _ in range(50):
+        await other.put("a", b"B" * 100)
+        assert store.near_range("a", 10, 50, if_match=old.etag) in {None, b"A" * 50}
 
 
 async def test_what_is_long_is_not_near(store):

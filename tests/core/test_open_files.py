@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.open_files import IDLE_S, MAX_OPEN, NAMED_S, OpenFile, OpenFiles
+from core.open_files import IDLE_S, MAX_OPEN, NAMED_S, SEEN_S, OpenFile, OpenFiles
 
 DESCRIPTORS = Path("/proc/self/fd")
 counted = pytest.mark.skipif(not DESCRIPTORS.exists(), reason="the system does not list descriptors")
@@ -95,6 +95,24 @@ def test_a_file_that_is_replaced_written_moved_or_removed_is_not_given_any_more(
     change(kept)
     assert files.get(kept) is None
     assert len(files) == 0
+
+
+def test_a_file_looked_at_a_moment_ago_is_taken_as_it_was_and_looked_at_again_after(files, kept, clock):
+    first = files.near(kept)
+    assert read(first) == b"old"
+    replace(kept)
+    clock.now += SEEN_S / 2
+    assert files.near(kept) is first
+    clock.now += SEEN_S
+    assert files.near(kept) is None
+    assert files.near(kept) is None
+
+
+def test_a_file_that_is_forgotten_is_not_near(files, kept):
+    assert files.near(kept) is not None
+    files.forget(kept)
+    files.forget(kept)
+    assert files.near(kept) is None
 
 
 def test_a_replaced_or_removed_file_is_noticed_within_a_tick_too(files, kept):
