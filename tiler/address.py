@@ -7,6 +7,8 @@ import msgspec
 from core.errors import BadRequest, LayerNotFound, NotAcceptable
 from core.layer import PublishedLayer, RasterSource, TiledSource, VectorSource
 from core.style import Style
+from core.table import LayerTable
+from tiler.archive.level import MERCATOR
 from tiler.coverage import layer_limits
 from tiler.matrix import TileLimits, TileMatrix, TileMatrixSet, check_place, tile_bounds, tile_matrix, tile_matrix_set
 from tiler.raster.data import DATA_TYPES
@@ -43,6 +45,8 @@ class TileLevel(msgspec.Struct, frozen=True, gc=False):
     """How a raster is shown."""
     limits: TileLimits | None
     """Where the layer lies, None when it does not reach the level."""
+    zoom: int | None
+    """Level of Web Mercator's own scheme, None in a set of another CRS."""
     tag: str
     """How the entity tags of its tiles begin."""
 
@@ -95,12 +99,6 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
         return self.level.layer.max_age
 
     @property
-    def has_data(self) -> bool:
-        """Whether it lies where the layer does."""
-        limits = self.level.limits
-        return limits is not None and limits.holds(self.col, self.row)
-
-    @property
     def grid(self) -> PixelGrid:
         """The pixels of the tile."""
         matrix = self.level.matrix
@@ -110,23 +108,46 @@ class TileAddress(msgspec.Struct, frozen=True, gc=False):
 
 
 class TileLevels:
-    """Levels that were asked for, so that a tile is told from its path with little work; belongs to one event loop."""
+    """Levels that were asked for, by how the paths of their tiles begin and end; belongs to one event loop.
+
+    What is kept says no more than what is published: a level is good for the very layer it was made of.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str, str, str], TileLevel] = {}
+        self._known: dict[tuple[str, str], TileLevel] = {}
 
-    def address(
-        self, layer: PublishedLayer, tms_id: str, z: str, x: str, y: str, extension: str, style_name: str = ""
-    ) -> TileAddress:
-        """Check a tile's address as `address` does."""
-        key = (layer.name, tms_id, z, extension, style_name)
-        level = self._known.get(key)
-        if level is None or level.layer is not layer:  # published anew
-            level = tile_level(layer, tms_id, z, extension, style_name)
-            if len(self._known) >= MAX_LEVELS:
-                self._known.clear()
-            self._known[key] = level
+    def find(self, path: str, layers: LayerTable) -> TileAddress | None:
+        """Return the tile of a path like one that was remembered, else None.
+
+        Raises:
+            BadRequest: The density is not offered.
+            TileNotFound: The column or row does not exist in the set.
+        """
+        try:
+            begin, x, file = path.rsplit("/", 2)
+        except ValueError:
+            return None
+        y, _, extension = file.partition(".")
+        level = self._known.get((begin, extension))
+        if level is None or layers.find(level.layer.name) is not level.layer:
+            return None
         return tile_of(level, x, y)
+
+    def remember(self, path: str, x: str, file: str, level: TileLevel) -> None:
+        """Keep a level, unless the path says more than its beginning, a column and a file with an extension.
+
+        Args:
+            path: As it was sent.
+            x: Column, as it was understood.
+            file: Row and extension, as they were understood.
+            level: The level of the tile.
+        """
+        begin = path.removesuffix(f"/{x}/{file}")
+        if begin == path or "." not in file:
+            return
+        if len(self._known) >= MAX_LEVELS:
+            self._known.clear()
+        self._known[begin, file.partition(".")[2]] = level
 
 
 def address(
@@ -181,7 +202,8 @@ def level_of(
 ) -> TileLevel:
     """Put a level together whose parts are known to be right."""
     limits = layer_limits(layer.bbox, tms.id, matrix.id)
-    made = TileLevel(layer, tms, matrix, extension, media_type, style, limits, "")
+    zoom = int(matrix.id) if tms.crs == MERCATOR else None
+    made = TileLevel(layer, tms, matrix, extension, media_type, style, limits, zoom, "")
     return msgspec.structs.replace(made, tag=made.tag_with("" if style is None else style.name))
 
 
@@ -192,12 +214,15 @@ def tile_of(level: TileLevel, x: str, y: str) -> TileAddress:
         BadRequest: The density is not offered.
         TileNotFound: The column or row does not exist in the set.
     """
-    row_text, at, density = y.partition("@")
-    if at and (density != "2x" or level.extension in VECTOR_TYPES):
-        raise BadRequest(f"@{density[:20]} is not offered", "leave it out, or ask for @2x of a raster")
-    col, row = _index(x), _index(row_text)
+    scale = 1
+    if "@" in y:
+        y, _, density = y.partition("@")
+        if density != "2x" or level.extension in VECTOR_TYPES:
+            raise BadRequest(f"@{density[:20]} is not offered", "leave it out, or ask for @2x of a raster")
+        scale = 2
+    col, row = _index(x), _index(y)
     check_place(level.matrix, col, row)
-    return place_tile(level, col, row, scale=2 if at else 1)
+    return place_tile(level, col, row, scale=scale)
 
 
 def place_tile(
@@ -236,4 +261,4 @@ def tile_types(source: TiledSource) -> dict[str, str]:
 
 def _index(text: str) -> int:
     """Return a column or row; anything but a short run of ASCII digits is outside every matrix."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else -1
+    return int(text) if len(text) <= 12 and text.isascii() and text.isdigit() else -1

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -81,28 +81,36 @@ class Renderer:
             Unavailable: Too many tiles are being made, or the store does not answer.
         """
         start = time.perf_counter()
-        if not wanted.has_data:
+        level = wanted.level
+        limits = level.limits
+        if limits is None or not limits.holds(wanted.col, wanted.row):
             return self._done(b"", OUTSIDE, start, {})
         key = (wanted.etag, coding)
         kept = self._cache.peek(key)
         if kept is not None:
             return self._done(kept, CACHE, start, {})
         stages: Stages = {}
-        source = wanted.level.layer.source
+        source = level.layer.source
         if isinstance(source, ArchiveSource):
             near = self._archives.near_tile(source, wanted, stages, gzipped=coding == "gzip")
             if near is not None:
-                self._cache.keep(key, near[0])
-                return self._done(*near, start, stages)
+                data, plan = near
+                self._cache.keep(key, data)
+                return self._done(data, plan, start, stages)
+        data, plan = await self._shared(key, partial(self._make, wanted, stages, coding))
+        return self._done(data, plan, start, stages)
+
+    async def _shared(self, key: TileKey, make: Callable[[], Awaitable[tuple[bytes, str]]]) -> tuple[bytes, str]:
+        """Return a tile that is made once at a time, and the name of the plan, `cache` for others who wait for it."""
         made: list[str] = []
 
-        async def make() -> bytes:
-            data, plan = await self._make(wanted, stages, coding)
+        async def note() -> bytes:
+            data, plan = await make()
             made.append(plan)
             return data
 
-        data = await self._cache.get(key, make)
-        return self._done(data, made[0] if made else CACHE, start, stages)
+        data = await self._cache.get(key, note)
+        return data, made[0] if made else CACHE
 
     async def joined(
         self,
@@ -127,19 +135,17 @@ class Renderer:
             Unavailable: Too many tiles are being made, or the store does not answer.
         """
         start = time.perf_counter()
-        made: list[str] = []
 
-        async def make() -> bytes:
-            made.append(COMPOSITE)
+        async def make() -> tuple[bytes, str]:
             tiles = await asyncio.gather(*(self._unless_beyond(one) for one in wanted))
             missing = [one for one in tiles if isinstance(one, TileNotFound)]
             if len(missing) == len(tiles):
                 raise missing[0]
             data = [b"" if isinstance(one, TileNotFound) else one for one in tiles]
-            return await self._pool.run(lambda: _packed(join(data), coding))
+            return await self._pool.run(lambda: _packed(join(data), coding)), COMPOSITE
 
-        data = await self._cache.get((etag, coding), make)
-        return self._done(data, made[0] if made else CACHE, start, {})
+        data, plan = await self._shared((etag, coding), make)
+        return self._done(data, plan, start, {})
 
     async def _unless_beyond(self, wanted: TileAddress) -> bytes | TileNotFound:
         """Return a tile, or what an archive says that has not its level."""

@@ -11,7 +11,7 @@ from tiler.address import TileAddress
 from tiler.archive.archives import MAX_TILE_BYTES, NOWHERE, Archive, Archives, damaged
 from tiler.archive.content import decode_picture, is_gzip, picture_size, picture_type
 from tiler.archive.header import GZIP, NONE, compress, decompress
-from tiler.archive.level import MERCATOR, plan_tiles, zoom_at
+from tiler.archive.level import plan_tiles, zoom_at
 from tiler.archive.tile_id import tile_id
 from tiler.planner import CROP, OUTSIDE, WARP
 from tiler.pool import RenderPool
@@ -60,13 +60,12 @@ class ArchiveEngine:
         if span is None:
             return None
         found = time.perf_counter()
+        stages["look"] = found - start
         if span is NOWHERE:
-            stages["look"] = found - start
             return b"", OUTSIDE
         data = self._archives.read_near(archive, span)
         if data is None or not _is_as_asked(source, archive, wanted, data, gzipped=gzipped):
             return None
-        stages["look"] = found - start
         stages["read"] = time.perf_counter() - found
         return data, ARCHIVE
 
@@ -103,7 +102,7 @@ class ArchiveEngine:
     async def _vector(
         self, source: ArchiveSource, archive: Archive, wanted: TileAddress, stages: Stages, *, gzipped: bool
     ) -> tuple[bytes, str]:
-        if wanted.tms.crs != MERCATOR:
+        if wanted.level.zoom is None:
             raise TileMatrixSetNotFound(f"{archive.name} holds vector tiles, in Web Mercator alone", "ask for PM")
         place = _place(source, wanted)
         if place is None:
@@ -198,10 +197,10 @@ class ArchiveEngine:
 
 def _place(source: ArchiveSource, wanted: TileAddress) -> tuple[int, int, int] | None:
     """Return level, column and row of a tile in the archive's own scheme, None for a level that it has not."""
-    if wanted.tms.crs != MERCATOR:
+    zoom = wanted.level.zoom
+    if zoom is None or not source.min_zoom <= zoom <= source.max_zoom:
         return None
-    zoom = int(wanted.matrix.id)
-    return (zoom, wanted.col, wanted.row) if source.min_zoom <= zoom <= source.max_zoom else None
+    return zoom, wanted.col, wanted.row
 
 
 def _may_be_stored(source: ArchiveSource, wanted: TileAddress) -> bool:

@@ -19,6 +19,9 @@ def first_id(zoom: int) -> int:
     return ((1 << 2 * zoom) - 1) // 3
 
 
+_FIRST = tuple(first_id(zoom) for zoom in range(LAST_ZOOM + 1))
+
+
 def zoom_of(identifier: int) -> int:
     """Return the level of a tile."""
     return ((3 * identifier + 1).bit_length() - 1) // 2
@@ -26,7 +29,8 @@ def zoom_of(identifier: int) -> int:
 
 def tile_id(zoom: int, col: int, row: int) -> int:
     """Return the id of a tile that exists."""
-    return first_id(zoom) + int(hilbert_place(zoom, col, row))
+    place: int = hilbert_place(zoom, col, row)
+    return _FIRST[zoom] + place
 
 
 def tile_place(identifier: int) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """Everything under `/tiles`, on bare ASGI: tiles, their TileJSON, and the styles and legends of layers."""
 
 import zlib
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -22,7 +23,7 @@ from core.errors import BadRequest, LayerNotFound
 from core.http import etag_matches
 from core.layer import ArchiveSource, PublishedLayer, TiledSource, VectorSource
 from core.table import LayerTable
-from tiler.address import VECTOR_TYPES, TileAddress, TileLevels, place_tile
+from tiler.address import VECTOR_TYPES, TileAddress, TileLevels, address, place_tile
 from tiler.composite import (
     SEPARATOR,
     CompositeAddress,
@@ -47,6 +48,8 @@ PATHS = (
     "use /tiles/{layer}/{tile matrix set}/{z}/{x}/{y}.{png|jpg|webp|tif|bil|npy|mvt} "
     "or /tiles/{layer}/{tms}/tilejson.json"
 )
+
+_NOT_CODED: Coding = ""
 
 COMPOSITE_PATHS = (
     "use /tiles/{layer},{layer}/{tile matrix set}/{z}/{x}/{y}.mvt or /tiles/{layer},{layer}/{tms}/tilejson.json"
@@ -75,22 +78,24 @@ def tiles_app(
             counts().plan(CACHE)
             return 200, len(body)
         method = scope["method"]
-        if method == "OPTIONS":
-            await answer_preflight(send)
-            return 204, 0
         if method not in {"GET", "HEAD"}:
-            await answer_wrong_method(send, method)
-            return 405, 0
-        segments = _segments(scope)
-        if SEPARATOR in segments[0]:
-            return await _serve_composite(scope, send, segments, find_layers(segments[0], layers), renderer)
+            return await _answer_method(send, method)
         revision = layers.revision
-        layer = layers.get(segments[0])
-        if len(segments) != 5:
-            return await _serve_other(scope, send, segments, layer, legends, values)
-        wanted, negotiated = _address(scope, layer, segments, levels)
-        fields, length = await _tile(scope, send, wanted, renderer, vary="Accept" if negotiated else "")
-        if length and not negotiated and layer.open and wanted.level.extension not in VECTOR_TYPES:
+        path = _path(scope)
+        wanted = None if scope["query_string"] else levels.find(path, layers)
+        vary = b""
+        if wanted is None:
+            segments = _segments(path)
+            if SEPARATOR in segments[0]:
+                return await _serve_composite(scope, send, segments, find_layers(segments[0], layers), renderer)
+            layer = layers.get(segments[0])
+            if len(segments) != 5:
+                return await _serve_other(scope, send, segments, layer, legends, values)
+            wanted, vary = _address(scope, layer, segments)
+            if not scope["query_string"]:
+                levels.remember(path, segments[3], segments[4], wanted.level)
+        fields, length = await _tile(scope, send, wanted, renderer, vary=vary)
+        if length and not vary and wanted.level.extension not in VECTOR_TYPES and wanted.level.layer.open:
             ready.remember(scope, (wanted.etag, ""), fields, length, revision)
         return (200 if length else 304 if length is None else 204), length or 0
 
@@ -118,17 +123,25 @@ async def _serve_other(
     raise BadRequest(f"{scope['path'][:200]!r} is not the address of a tile", PATHS)
 
 
-def _address(
-    scope: HTTPScope, layer: PublishedLayer, segments: list[str], levels: TileLevels
-) -> tuple[TileAddress, bool]:
-    """Return the tile that a path names, and whether its format is what the client likes best."""
+async def _answer_method(send: Send, method: str) -> tuple[int, int]:
+    """Answer a request that asks for no content."""
+    if method == "OPTIONS":
+        await answer_preflight(send)
+        return 204, 0
+    await answer_wrong_method(send, method)
+    return 405, 0
+
+
+def _address(scope: HTTPScope, layer: PublishedLayer, segments: list[str]) -> tuple[TileAddress, bytes]:
+    """Return the tile that a path names, and on which field of the request its format depends."""
     _, tms, z, x, file = segments
     y, dot, extension = file.partition(".")
     style_name = _style(scope)
     negotiated = not dot and isinstance(layer.source, TiledSource)
     if negotiated:
         extension = choose_extension(layer, header(scope, b"accept"), style_name)
-    return _selected(scope, levels.address(layer, tms, z, x, y, extension, style_name)), negotiated
+    wanted = address(layer, tms, z, x, y, extension, style_name)
+    return _selected(scope, wanted), b"Accept" if negotiated else b""
 
 
 async def _serve_composite(
@@ -146,23 +159,24 @@ async def _serve_composite(
     _, tms_id, z, x, file = segments
     y, _, extension = file.partition(".")
     wanted = composite_address(layers, tms_id, z, x, y, extension)
-    _, length = await _tile(scope, send, wanted, renderer, vary="")
+    _, length = await _tile(scope, send, wanted, renderer, vary=b"")
     return (200 if length else 304 if length is None else 204), length or 0
 
 
 async def _tile(
-    scope: HTTPScope, send: Send, wanted: TileAddress | CompositeAddress, renderer: Renderer, *, vary: str
+    scope: HTTPScope, send: Send, wanted: TileAddress | CompositeAddress, renderer: Renderer, *, vary: bytes
 ) -> tuple[Fields, int | None]:
     """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
-    vector = wanted.extension in VECTOR_TYPES
-    coding = _coding(wanted, header(scope, b"accept-encoding")) if vector else ""
-    etag = f'{wanted.etag[:-1]}{SUFFIX[coding]}"' if coding else wanted.etag
+    accepted, known = _asked(scope)
+    etag, coding = wanted.etag, _NOT_CODED
+    if wanted.extension in VECTOR_TYPES:
+        coding = _coding(wanted, accepted)
+        vary = vary + b", Accept-Encoding" if vary else b"Accept-Encoding"
+        etag = f'{etag[:-1]}{SUFFIX[coding]}"'
     fields: Fields = [(b"etag", etag.encode("latin-1")), (b"cache-control", b"public, max-age=%d" % wanted.max_age)]
-    depends = ", ".join(name for name in (vary, "Accept-Encoding" if vector else "") if name)
-    if depends:
-        fields.append((b"vary", depends.encode()))
-    asked = header(scope, b"if-none-match")
-    if asked and etag_matches(asked, etag):
+    if vary:
+        fields.append((b"vary", vary))
+    if known and etag_matches(known, etag):
         fields += OPEN_TO_ALL
         await send_whole(send, 304, fields)
         return fields, None
@@ -180,6 +194,17 @@ async def _tile(
     fields += OPEN_TO_ALL
     await send_whole(send, 200 if length else 204, fields, tile.data, head=scope["method"] == "HEAD")
     return fields, length
+
+
+def _asked(scope: HTTPScope) -> tuple[str, str]:
+    """Return what a request says of codings and of what the client has, each empty when it says nothing."""
+    accepted = known = b""
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding":
+            accepted = accepted + b", " + value if accepted else value
+        elif name == b"if-none-match":
+            known = known + b", " + value if known else value
+    return accepted.decode("latin-1"), known.decode("latin-1")
 
 
 def _coding(wanted: TileAddress | CompositeAddress, accept: str) -> Coding:
@@ -207,10 +232,14 @@ def _selected(scope: HTTPScope, wanted: TileAddress) -> TileAddress:
 
 def _timing(tile: EncodedTile) -> bytes:
     """Return the plan and the milliseconds of its stages as a Server-Timing field (W3C Server Timing, section 2.1)."""
-    text = b"plan;desc=%b, tile;dur=%.2f" % (tile.plan.encode(), tile.seconds * 1e3)
-    for name, seconds in tile.stages.items():
-        text += b", %b;dur=%.2f" % (name.encode(), seconds * 1e3)
-    return text
+    form = _timing_form(tile.plan, *tile.stages)
+    return form % (tile.seconds * 1e3, *[seconds * 1e3 for seconds in tile.stages.values()])
+
+
+@lru_cache(maxsize=64)
+def _timing_form(plan: str, *stages: str) -> bytes:
+    """Return the field for a plan and its stages, with a place for the time of each."""
+    return b"plan;desc=%b" % plan.encode() + b"".join(b", %b;dur=%%.2f" % one.encode() for one in ("tile", *stages))
 
 
 async def _tilejson(
@@ -236,10 +265,14 @@ async def _send_tilejson(scope: HTTPScope, send: Send, body: bytes, etag: str) -
     return 200, len(body)
 
 
-def _segments(scope: HTTPScope) -> list[str]:
-    """Return the decoded segments after `/tiles/`."""
+def _path(scope: HTTPScope) -> str:
+    """Return the path as it was sent."""
     raw = scope.get("raw_path") or scope["path"].encode()
-    path = raw.decode("latin-1").partition("?")[0]
+    return raw.decode("latin-1").partition("?")[0]
+
+
+def _segments(path: str) -> list[str]:
+    """Return the decoded segments after `/tiles/`."""
     segments = path.strip("/").split("/")[1:] or [""]
     return [unquote(segment) for segment in segments] if "%" in path else segments
 
