@@ -65,6 +65,7 @@ class Renderer:
         self._vectors = vectors
         self._styles = styles
         self._archives = archives
+        self._count_plan = counts().plan
 
     async def tile(self, wanted: TileAddress, *, coding: Coding = "") -> EncodedTile:
         """Return one tile.
@@ -168,9 +169,8 @@ class Renderer:
         encoded = await self._pool.run(_draw, vectors, source, wanted, coding)
         return encoded, vector_tile.PLAN if vectors.grid.crs == crs else vector_tile.FOREIGN_PLAN
 
-    @staticmethod
-    def _done(data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
-        counts().plan(plan)
+    def _done(self, data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
+        self._count_plan(plan)
         return EncodedTile(data, plan, time.perf_counter() - start, stages)
 
 

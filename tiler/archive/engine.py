@@ -53,10 +53,12 @@ class ArchiveEngine:
             BadSource: The archive is damaged.
         """
         start = time.perf_counter()
-        place, archive = _place(source, wanted), self._archives.kept(source.href)
-        if place is None or archive is None or not _may_be_stored(source, wanted):
+        zoom, archive = wanted.level.zoom, self._archives.kept(source.href)
+        if zoom is None or archive is None or not source.min_zoom <= zoom <= source.max_zoom:
             return None
-        span = self._archives.find_near(archive, tile_id(*place))
+        if not _may_be_stored(source, wanted):
+            return None
+        span = self._archives.find_near(archive, tile_id(zoom, wanted.col, wanted.row))
         if span is None:
             return None
         found = time.perf_counter()

@@ -23,14 +23,21 @@ class ReadyAnswers:
     def __init__(self, tiles: ByteCache[TileKey]) -> None:
         self._tiles = tiles
         self._revision = -1
-        self._known: dict[bytes, tuple[TileKey, Fields, int]] = {}
+        self._known: dict[str, tuple[TileKey, Fields, int]] = {}
 
-    def find(self, scope: HTTPScope, revision: int) -> tuple[Fields, bytes] | None:
-        """Return fields and body of the answer to a GET if it is known and its tile still in memory."""
+    def find(self, scope: HTTPScope, path: str, revision: int) -> tuple[Fields, bytes] | None:
+        """Return fields and body of the answer to a GET if it is known and its tile still in memory.
+
+        Args:
+            scope: The request.
+            path: Its path as it was sent.
+            revision: What is published.
+        """
         if revision != self._revision:
             self._known.clear()
             self._revision = revision
-        known = self._known.get(_address(scope))
+        query = scope["query_string"]
+        known = self._known.get(_address(path, query) if query else path)
         if known is None or scope["method"] != "GET":
             return None
         key, fields, length = known
@@ -42,17 +49,18 @@ class ReadyAnswers:
             return None
         return fields, body
 
-    def remember(self, scope: HTTPScope, key: TileKey, fields: Fields, length: int, revision: int) -> None:
+    def remember(self, path: str, query: bytes, key: TileKey, fields: Fields, length: int, revision: int) -> None:
         """Keep the head of an answer that depends on nothing but the address.
 
         Args:
-            scope: The request.
+            path: Path of the request as it was sent.
+            query: Its query.
             key: Where the tile cache keeps the body.
             fields: All fields of the answer.
             length: Bytes of the body.
             revision: The publication it was made from.
         """
-        address = _address(scope)
+        address = _address(path, query)
         if revision != self._revision or not address:
             return
         if len(self._known) >= MAX_ANSWERS:
@@ -61,9 +69,8 @@ class ReadyAnswers:
         self._known[address] = key, again, length
 
 
-def _address(scope: HTTPScope) -> bytes:
+def _address(path: str, query: bytes) -> str:
     """Return the address as it was sent; empty when its query says more than a style."""
-    path, query = scope.get("raw_path") or b"", scope["query_string"]
     if not query:
         return path
-    return path + b"?" + query if _STYLED.fullmatch(query) else b""
+    return f"{path}?{query.decode('latin-1')}" if _STYLED.fullmatch(query) else ""

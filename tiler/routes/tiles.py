@@ -71,7 +71,8 @@ def tiles_app(
     levels = TileLevels()
 
     async def serve(scope: HTTPScope, send: Send) -> tuple[int, int]:
-        known = ready.find(scope, layers.revision)
+        path, query, revision = _path(scope), scope["query_string"], layers.revision
+        known = ready.find(scope, path, revision)
         if known is not None:
             fields, body = known
             await send_whole(send, 200, fields, body)
@@ -80,9 +81,7 @@ def tiles_app(
         method = scope["method"]
         if method not in {"GET", "HEAD"}:
             return await _answer_method(send, method)
-        revision = layers.revision
-        path = _path(scope)
-        wanted = None if scope["query_string"] else levels.find(path, layers)
+        wanted = None if query else levels.find(path, layers)
         vary = b""
         if wanted is None:
             segments = _segments(path)
@@ -92,11 +91,11 @@ def tiles_app(
             if len(segments) != 5:
                 return await _serve_other(scope, send, segments, layer, legends, values)
             wanted, vary = _address(scope, layer, segments)
-            if not scope["query_string"]:
+            if not query:
                 levels.remember(path, segments[3], segments[4], wanted.level)
         fields, length = await _tile(scope, send, wanted, renderer, vary=vary)
         if length and not vary and wanted.level.extension not in VECTOR_TYPES and wanted.level.layer.open:
-            ready.remember(scope, (wanted.etag, ""), fields, length, revision)
+            ready.remember(path, query, (wanted.etag, ""), fields, length, revision)
         return (200 if length else 304 if length is None else 204), length or 0
 
     return counted("tiles", serve, what="tile")
