@@ -123,10 +123,9 @@ class TileLevels:
             BadRequest: The density is not offered.
             TileNotFound: The column or row does not exist in the set.
         """
-        try:
-            begin, x, file = path.rsplit("/", 2)
-        except ValueError:
+        if "%" in path or path.count("/") < 2:
             return None
+        begin, x, file = path.rsplit("/", 2)
         y, _, extension = file.partition(".")
         level = self._known.get((begin, extension))
         if level is None or layers.find(level.layer.name) is not level.layer:
