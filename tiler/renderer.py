@@ -45,6 +45,8 @@ class EncodedTile(msgspec.Struct, frozen=True, gc=False):
     """Time it took, waiting included."""
     stages: Stages
     """Time of its stages, seconds."""
+    again: Callable[[], bytes | None] | None = None
+    """Reads the same bytes again without waiting, or gives None; None for what is not stored so."""
 
 
 class Renderer:
@@ -95,9 +97,8 @@ class Renderer:
         if isinstance(source, ArchiveSource):
             near = self._archives.near_tile(source, wanted, stages, gzipped=coding == "gzip")
             if near is not None:
-                data, plan = near
-                self._cache.keep(key, data)
-                return self._done(data, plan, start, stages)
+                self._cache.keep(key, near.data)
+                return self._done(near.data, near.plan, start, stages, near.again)
         data, plan = await self._shared(key, partial(self._make, wanted, stages, coding))
         return self._done(data, plan, start, stages)
 
@@ -169,9 +170,11 @@ class Renderer:
         encoded = await self._pool.run(_draw, vectors, source, wanted, coding)
         return encoded, vector_tile.PLAN if vectors.grid.crs == crs else vector_tile.FOREIGN_PLAN
 
-    def _done(self, data: bytes, plan: str, start: float, stages: Stages) -> EncodedTile:
+    def _done(
+        self, data: bytes, plan: str, start: float, stages: Stages, again: Callable[[], bytes | None] | None = None
+    ) -> EncodedTile:
         self._count_plan(plan)
-        return EncodedTile(data, plan, time.perf_counter() - start, stages)
+        return EncodedTile(data, plan, time.perf_counter() - start, stages, again)
 
 
 def _draw(vectors: vector_tile.TileSource, source: VectorSource, wanted: TileAddress, coding: Coding) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -124,9 +125,12 @@ class Archives:
             directory = leaf
         return None
 
-    def read_near(self, archive: Archive, span: Span) -> bytes | None:
-        """Return the bytes of a tile as they are stored if that takes no waiting, else None."""
-        return self._store.near_range(archive.href, span.offset, span.length, if_match=archive.etag)
+    def near_reader(self, archive: Archive, span: Span) -> Callable[[], bytes | None]:
+        """Return what reads the bytes of a tile as they are stored if that takes no waiting, and else gives None.
+
+        It holds nothing of the archive, and may be called as long as one likes.
+        """
+        return partial(self._store.near_range, archive.href, span.offset, span.length, if_match=archive.etag)
 
     async def read(self, archive: Archive, span: Span) -> bytes:
         """Return the bytes of a tile as they are stored.

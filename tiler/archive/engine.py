@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from core.errors import BadSource, PreconditionFailed, TileMatrixSetNotFound, TileNotFound, TooLarge, Unavailable
@@ -34,6 +36,17 @@ _MAX_READ_BYTES = 64 << 20
 _RGB = (0, 1, 2)
 
 
+class NearTile(msgspec.Struct, frozen=True, gc=False):
+    """A tile that took no waiting."""
+
+    data: bytes
+    """Empty when the archive has nothing there."""
+    plan: str
+    """Name of the plan."""
+    again: Callable[[], bytes | None] | None = None
+    """Reads the same bytes again, as long as they are near; None when there are none."""
+
+
 class ArchiveEngine:
     """Serves archives; a tile that is stored as it is asked takes no thread and no decoding."""
 
@@ -44,7 +57,7 @@ class ArchiveEngine:
 
     def near_tile(
         self, source: ArchiveSource, wanted: TileAddress, stages: Stages, *, gzipped: bool
-    ) -> tuple[bytes, str] | None:
+    ) -> NearTile | None:
         """Return what `tile` would where that takes no waiting, no thread and no decoding, else None.
 
         Addresses that the archive has not are None too: `tile` tells.
@@ -64,12 +77,13 @@ class ArchiveEngine:
         found = time.perf_counter()
         stages["look"] = found - start
         if span is NOWHERE:
-            return b"", OUTSIDE
-        data = self._archives.read_near(archive, span)
+            return NearTile(b"", OUTSIDE)
+        read = self._archives.near_reader(archive, span)
+        data = read()
         if data is None or not _is_as_asked(source, archive, wanted, data, gzipped=gzipped):
             return None
         stages["read"] = time.perf_counter() - found
-        return data, ARCHIVE
+        return NearTile(data, ARCHIVE, read)
 
     async def tile(
         self, source: ArchiveSource, wanted: TileAddress, stages: Stages, *, gzipped: bool

@@ -1,20 +1,48 @@
 """Answers that were given before, ready to be sent again: no parsing, no lookup of layers, no header written twice."""
 
 import re
+from collections.abc import Callable
 
+import msgspec
 from litestar.types import HTTPScope
 
 from core.asgi import Fields
 from core.cache import ByteCache
-from tiler.renderer import TileKey
+from tiler.renderer import CACHE, EncodedTile, TileKey
 
 MAX_ANSWERS = 16_384
-"""Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache alone."""
+"""Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache, or near, alone."""
 
-_CONDITION = b"if-none-match"
-_TIMING, _AGAIN = b"server-timing", b"plan;desc=cache"
+_LONGEST = 256
+"""Longest `Accept-Encoding` whose answers are remembered, bytes."""
+
+_CONDITION, _ACCEPTED, _TIMING = b"if-none-match", b"accept-encoding", b"server-timing"
 
 _STYLED = re.compile(rb"style=[A-Za-z0-9_.-]+")
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True, gc=False):
+    """An answer to be sent."""
+
+    fields: Fields
+    body: bytes
+    plan: str
+    """How the body was come by."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What is known of an answer."""
+
+    key: TileKey
+    """Where the tile cache keeps the body."""
+    length: int
+    """Bytes of the body."""
+    kept: Fields
+    """All fields when the body comes from the tile cache."""
+    near: Fields
+    """All fields when it is read again."""
+    plan: str
+    again: Callable[[], bytes | None] | None
 
 
 class ReadyAnswers:
@@ -23,10 +51,10 @@ class ReadyAnswers:
     def __init__(self, tiles: ByteCache[TileKey]) -> None:
         self._tiles = tiles
         self._revision = -1
-        self._known: dict[str, tuple[TileKey, Fields, int]] = {}
+        self._known: dict[str | tuple[str, bytes], _Head | None] = {}
 
-    def find(self, scope: HTTPScope, path: str, revision: int) -> tuple[Fields, bytes] | None:
-        """Return fields and body of the answer to a GET if it is known and its tile still in memory.
+    def find(self, scope: HTTPScope, path: str, revision: int) -> ReadyAnswer | None:
+        """Return the answer to a GET if it is known and its tile in memory or near.
 
         Args:
             scope: The request.
@@ -37,36 +65,70 @@ class ReadyAnswers:
             self._known.clear()
             self._revision = revision
         query = scope["query_string"]
-        known = self._known.get(_address(path, query) if query else path)
-        if known is None or scope["method"] != "GET":
+        address = _address(path, query) if query else path
+        if address not in self._known or scope["method"] != "GET":
             return None
-        key, fields, length = known
-        for name, _ in scope["headers"]:
+        accepted = b""
+        for name, value in scope["headers"]:
             if name == _CONDITION:
                 return None
-        body = self._tiles.peek(key)
-        if body is None or len(body) != length:  # made anew meanwhile, of a file that was replaced
-            return None
-        return fields, body
+            if name == _ACCEPTED:
+                accepted = accepted + b"," + value if accepted else value
+        head = self._known[address] or self._known.get((address, accepted))  # None: it depends on what is accepted
+        return None if head is None else self._whole(head)
 
-    def remember(self, path: str, query: bytes, key: TileKey, fields: Fields, length: int, revision: int) -> None:
-        """Keep the head of an answer that depends on nothing but the address.
+    def _whole(self, head: _Head) -> ReadyAnswer | None:
+        body = self._tiles.peek(head.key)
+        if body is not None:
+            # one of another length was made anew meanwhile, of a file that was replaced
+            return ReadyAnswer(head.kept, body, CACHE) if len(body) == head.length else None
+        body = head.again() if head.again is not None else None
+        return None if body is None else ReadyAnswer(head.near, body, head.plan)
+
+    def remember(
+        self,
+        scope: HTTPScope,
+        path: str,
+        key: TileKey,
+        fields: Fields,
+        tile: EncodedTile,
+        revision: int,
+        *,
+        by_coding: bool,
+    ) -> None:
+        """Keep the head of an answer.
 
         Args:
-            path: Path of the request as it was sent.
-            query: Its query.
+            scope: The request.
+            path: Its path as it was sent.
             key: Where the tile cache keeps the body.
             fields: All fields of the answer.
-            length: Bytes of the body.
+            tile: What was sent.
             revision: The publication it was made from.
+            by_coding: The answer depends on the codings that are accepted, else on nothing but the address.
         """
-        address = _address(path, query)
+        address = _address(path, scope["query_string"])
         if revision != self._revision or not address:
+            return
+        accepted = b",".join([value for name, value in scope["headers"] if name == _ACCEPTED]) if by_coding else b""
+        if len(accepted) > _LONGEST:
             return
         if len(self._known) >= MAX_ANSWERS:
             self._known.clear()
-        again = [(name, _AGAIN if name == _TIMING else value) for name, value in fields]
-        self._known[address] = key, again, length
+        kept = _timed(fields, CACHE)
+        near = kept if tile.again is None else _timed(fields, tile.plan)
+        head = _Head(key, len(tile.data), kept, near, tile.plan, tile.again)
+        if by_coding:
+            self._known[address] = None
+            self._known[address, accepted] = head
+        else:
+            self._known[address] = head
+
+
+def _timed(fields: Fields, plan: str) -> Fields:
+    """Return fields that tell a plan and no times."""
+    timing = b"plan;desc=%b" % plan.encode()
+    return [(_TIMING, timing) if field[0] == _TIMING else field for field in fields]
 
 
 def _address(path: str, query: bytes) -> str:

@@ -35,7 +35,7 @@ from tiler.composite import (
 from tiler.compression import SUFFIX, Coding, choose_coding, takes_gzip
 from tiler.legends import Legends
 from tiler.matrix import tile_matrix_set
-from tiler.renderer import CACHE, EncodedTile, Renderer
+from tiler.renderer import EncodedTile, Renderer
 from tiler.routes.negotiate import choose_extension
 from tiler.routes.ready import ReadyAnswers
 from tiler.routes.styles import answer_legend, answer_styles
@@ -56,6 +56,25 @@ COMPOSITE_PATHS = (
 )
 
 
+class _Sent(msgspec.Struct, frozen=True, gc=False):
+    """An answer to a tile that was sent."""
+
+    fields: Fields
+    tile: EncodedTile | None
+    """None when the client had it."""
+    coding: Coding
+
+    @property
+    def length(self) -> int:
+        """Bytes of content."""
+        return 0 if self.tile is None else len(self.tile.data)
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return 304 if self.tile is None else 200 if self.tile.data else 204
+
+
 def tiles_app(
     layers: LayerTable, renderer: Renderer, legends: Legends, ready: ReadyAnswers, values: ValueReader
 ) -> ASGIApp:
@@ -68,16 +87,15 @@ def tiles_app(
         ready: Remembers answers.
         values: Takes values.
     """
-    levels = TileLevels()
+    levels, count_plan = TileLevels(), counts().plan
 
     async def serve(scope: HTTPScope, send: Send) -> tuple[int, int]:
         path, query, revision = _path(scope), scope["query_string"], layers.revision
         known = ready.find(scope, path, revision)
         if known is not None:
-            fields, body = known
-            await send_whole(send, 200, fields, body)
-            counts().plan(CACHE)
-            return 200, len(body)
+            await send_whole(send, 200, known.fields, known.body)
+            count_plan(known.plan)
+            return 200, len(known.body)
         method = scope["method"]
         if method not in {"GET", "HEAD"}:
             return await _answer_method(send, method)
@@ -93,10 +111,12 @@ def tiles_app(
             wanted, vary = _address(scope, layer, segments)
             if not query:
                 levels.remember(path, segments[3], segments[4], wanted.level)
-        fields, length = await _tile(scope, send, wanted, renderer, vary=vary)
-        if length and not vary and wanted.level.extension not in VECTOR_TYPES and wanted.level.layer.open:
-            ready.remember(path, query, (wanted.etag, ""), fields, length, revision)
-        return (200 if length else 304 if length is None else 204), length or 0
+        sent = await _tile(scope, send, wanted, renderer, vary=vary)
+        if sent.tile is not None and sent.tile.data and not vary and wanted.level.layer.open:
+            by_coding = wanted.level.extension in VECTOR_TYPES
+            key = (wanted.etag, sent.coding)
+            ready.remember(scope, path, key, sent.fields, sent.tile, revision, by_coding=by_coding)
+        return sent.status, sent.length
 
     return counted("tiles", serve, what="tile")
 
@@ -158,14 +178,14 @@ async def _serve_composite(
     _, tms_id, z, x, file = segments
     y, _, extension = file.partition(".")
     wanted = composite_address(layers, tms_id, z, x, y, extension)
-    _, length = await _tile(scope, send, wanted, renderer, vary=b"")
-    return (200 if length else 304 if length is None else 204), length or 0
+    sent = await _tile(scope, send, wanted, renderer, vary=b"")
+    return sent.status, sent.length
 
 
 async def _tile(
     scope: HTTPScope, send: Send, wanted: TileAddress | CompositeAddress, renderer: Renderer, *, vary: bytes
-) -> tuple[Fields, int | None]:
-    """Answer a tile; return the fields and bytes of content: None when the client has it, 0 when there is nothing."""
+) -> _Sent:
+    """Answer a tile."""
     accepted, known = _asked(scope)
     etag, coding = wanted.etag, _NOT_CODED
     if wanted.extension in VECTOR_TYPES:
@@ -178,7 +198,7 @@ async def _tile(
     if known and etag_matches(known, etag):
         fields += OPEN_TO_ALL
         await send_whole(send, 304, fields)
-        return fields, None
+        return _Sent(fields, None, coding)
     if isinstance(wanted, TileAddress):
         tile = await renderer.tile(wanted, coding=coding)
     else:
@@ -192,7 +212,7 @@ async def _tile(
         fields.append((b"content-length", b"%d" % length))
     fields += OPEN_TO_ALL
     await send_whole(send, 200 if length else 204, fields, tile.data, head=scope["method"] == "HEAD")
-    return fields, length
+    return _Sent(fields, tile, coding)
 
 
 def _asked(scope: HTTPScope) -> tuple[str, str]:

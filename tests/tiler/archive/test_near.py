@@ -157,6 +157,21 @@ async def test_a_replaced_archive_is_served_from_then_on_and_a_removed_one_is_mi
         await near("mvt/PM/1/0/0.mvt")
 
 
+async def test_a_tile_asked_again_is_read_again_until_the_archive_is_replaced(near, tmp_path):
+    path, packed = "mvt/PM/2/3/1.mvt", {"accept_encoding": "gzip, br"}
+    first, second, third = [await near(path, **packed) for _ in range(3)]
+    assert (third.status, third.body) == (200, PACKED[2, 3, 1])
+    assert third.headers == second.headers | {"server-timing": "plan;desc=archive"}
+    assert set(first.headers) == set(third.headers)
+    assert (await near(path)).body == MVT[2, 3, 1]
+    assert (await near(path, "HEAD", **packed)).body == b""
+    assert (await near(path, if_none_match=third.headers["etag"], **packed)).status == 304
+    other = {place: b"\x1a\x02another" + data for place, data in MVT.items()}
+    await DirectoryStore(tmp_path).put("mvt.pmtiles", pmtiles(other, "mvt"))
+    await asyncio.sleep(2 * SEEN_S)
+    assert gzip.decompress((await near(path, **packed)).body) == other[2, 3, 1]
+
+
 async def test_an_archive_that_was_cut_short_is_damaged(near, tmp_path):
     path = "mvt/PM/3/7/2.mvt"
     assert (await near(path, accept_encoding="gzip")).body == PACKED[3, 7, 2]
@@ -197,4 +212,4 @@ async def test_what_the_directories_in_memory_do_not_tell_is_not_near(tmp_path):
     assert archives.find_near(archive, identifier) == span
     assert archives.find_near(archive, identifier + 1) is NOWHERE
     assert await archives.read(archive, span) == tiles[tile_place(identifier)]
-    assert archives.read_near(archive, span) == tiles[tile_place(identifier)]
+    assert archives.near_reader(archive, span)() == tiles[tile_place(identifier)]
