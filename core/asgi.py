@@ -29,7 +29,8 @@ PREFLIGHT = (
 )
 """Answer of an OPTIONS request."""
 
-_Headers = list[tuple[bytes, bytes]]
+Fields = list[tuple[bytes, bytes]]
+"""Names and values of a header, in their order."""
 
 
 def as_http(scope: Scope) -> HTTPScope:
@@ -50,13 +51,27 @@ def base_url(scope: HTTPScope) -> str:
     return f"{scheme}://{host}"
 
 
-def whole_answer(headers: Mapping[str, str], length: int | None) -> _Headers:
+def whole_answer(headers: Mapping[str, str], length: int | None) -> Fields:
     """Return the fields of an answer open to all origins; `length` in bytes, None for one that has no content."""
-    fields: _Headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    fields: Fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     if length is not None:
         fields.append((b"content-length", str(length).encode()))
     fields.extend(OPEN_TO_ALL)
     return fields
+
+
+async def send_whole(send: Send, status: int, fields: Fields, body: bytes = b"", *, head: bool = False) -> None:
+    """Send a whole answer whose fields are ready.
+
+    Args:
+        send: The ASGI channel.
+        status: HTTP status.
+        fields: All fields.
+        body: Content, not sent for HEAD.
+        head: Whether the request was a HEAD.
+    """
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
 
 async def answer(send: Send, status: int, headers: Mapping[str, str], body: bytes = b"", *, head: bool = False) -> None:
@@ -70,8 +85,7 @@ async def answer(send: Send, status: int, headers: Mapping[str, str], body: byte
         head: Whether the request was a HEAD.
     """
     fields = whole_answer(headers, None if status in {204, 304} else len(body))
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
+    await send_whole(send, status, fields, body, head=head)
 
 
 async def answer_error(send: Send, error: GeoplateformeError, *, head: bool = False) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 import msgspec
-from cachetools import LRUCache
+
+from core.kept import Kept
 
 K = TypeVar("K", bound=Hashable)
 
@@ -32,13 +33,13 @@ class ByteCache(Generic[K]):
 
     def __init__(self, capacity_bytes: int) -> None:
         self.counts = CacheCounts()
-        self._kept = _Counting(capacity_bytes, self.counts)
+        self._kept: Kept[K, bytes] = Kept(capacity_bytes, _weight)
         self._pending: dict[K, asyncio.Task[bytes]] = {}
 
     @property
     def size(self) -> int:
         """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
-        return int(self._kept.currsize)
+        return self._kept.weight
 
     def peek(self, key: K) -> bytes | None:
         """Return the value of `key` if it is kept, as used just now."""
@@ -47,15 +48,22 @@ class ByteCache(Generic[K]):
             self.counts.hits += 1
         return kept
 
+    def keep(self, key: K, value: bytes) -> None:
+        """Keep a value in place of the one that `key` had."""
+        self.counts.evictions += self._kept.keep(key, value)
+
+    def drop(self, key: K) -> None:
+        """Keep the value of `key` no more."""
+        self._kept.drop(key)
+
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the value of `key`, computing it at most once at a time.
 
         A caller that goes away does not cancel the work the others wait for; the
         error of a computation reaches every caller that waited for it.
         """
-        kept = self._kept.get(key)
+        kept = self.peek(key)
         if kept is not None:
-            self.counts.hits += 1
             return kept
         self.counts.misses += 1
         task = self._pending.get(key)
@@ -70,22 +78,8 @@ class ByteCache(Generic[K]):
             value = await compute()
         finally:
             del self._pending[key]
-        if _weight(value) <= self._kept.maxsize:
-            self._kept[key] = value
+        self.keep(key, value)
         return value
-
-
-class _Counting(LRUCache[Hashable, bytes]):
-    """An LRU cache weighted in bytes that counts what it drops."""
-
-    def __init__(self, capacity: int, counts: CacheCounts) -> None:
-        super().__init__(capacity, getsizeof=_weight)
-        self._counts = counts
-
-    def popitem(self) -> tuple[Hashable, bytes]:
-        """Drop the least recently used value."""
-        self._counts.evictions += 1
-        return super().popitem()
 
 
 def _weight(value: bytes) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from core.asgi import as_http
+from core.counts import counts
 from core.errors import GeoplateformeError
 from core.http import status_of
-from core.telemetry import SECONDS, SENT_BYTES, count_requests
 
 Serve = Callable[[HTTPScope, Send], Awaitable[tuple[int, int]]]
 """Answers one request; returns status and bytes of content."""
@@ -27,7 +27,7 @@ def counted(room: str, serve: Serve, *, what: str) -> ASGIApp:
         serve: Answers its requests.
         what: What a request asks for, as the log names it.
     """
-    sent_bytes, seconds = SENT_BYTES.labels(room), SECONDS.labels(room)
+    note = counts().room(room).note
 
     async def serve_counted(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         start = time.perf_counter()
@@ -40,8 +40,6 @@ def counted(room: str, serve: Serve, *, what: str) -> ASGIApp:
                 _log.warning("%s failed", what, extra={"path": scope["path"], "status": status, "reason": str(error)})
             raise
         finally:
-            count_requests(room, status)()
-            sent_bytes.inc(sent)
-            seconds.observe(time.perf_counter() - start)
+            note(status, sent, time.perf_counter() - start)
 
     return serve_counted

@@ -4,15 +4,14 @@ import asyncio
 import errno
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from core.errors import ObjectNotFound, PreconditionFailed, RangeNotSatisfiable, StoreFull, Unavailable
+from core.open_files import OpenFile, OpenFiles, etag_of
 from core.storage import ObjectInfo, StoredObject, check_key
 
 INLINE_BYTES = 256 * 1024
@@ -40,6 +39,8 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._prefix = f"{self._root}/"
+        self._files = OpenFiles()
         self._incoming = self._root / _INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
         _forget_stale(self._incoming)
@@ -50,32 +51,43 @@ class DirectoryStore:
 
     async def head(self, key: str) -> ObjectInfo:
         """Return size and ETag of an object."""
-        with self._open(key) as (_, status):
-            return _info(key, status)
+        return _info(key, self._open(key))
 
     async def get(self, key: str, *, if_none_match: str = "") -> StoredObject | None:
         """Return an object, or None when its ETag still equals `if_none_match`."""
-        with self._open(key) as (descriptor, status):
-            info = _info(key, status)
-            if if_none_match == info.etag:
-                return None
-            return StoredObject(info, await _read(descriptor, 0, info.size))
+        file = self._open(key)
+        if if_none_match == file.etag:
+            return None
+        return StoredObject(_info(key, file), await _read(file, 0, file.size))
 
     async def get_start(self, key: str, length: int) -> StoredObject:
         """Return the first bytes of an object, with its size and ETag."""
-        with self._open(key) as (descriptor, status):
-            info = _info(key, status)
-            return StoredObject(info, await _read(descriptor, 0, min(length, info.size)))
+        file = self._open(key)
+        return StoredObject(_info(key, file), await _read(file, 0, min(length, file.size)))
 
     async def get_range(self, key: str, offset: int, length: int, *, if_match: str = "") -> bytes:
         """Return `length` bytes from `offset`, fewer when the object ends before."""
-        with self._open(key) as (descriptor, status):
-            info = _info(key, status)
-            if if_match and if_match != info.etag:
-                raise PreconditionFailed(f"{key} has changed")
-            if offset >= info.size:
-                raise RangeNotSatisfiable(f"{key} ends at byte {info.size}, before {offset}", size=info.size)
-            return await _read(descriptor, offset, min(length, info.size - offset))
+        path = self._prefix + key
+        file = self._files.get(path)
+        if file is None:
+            file = self._open(key)
+            self._files.keep(path, file)
+        if if_match and if_match != file.etag:
+            raise PreconditionFailed(f"{key} has changed")
+        if offset >= file.size:
+            raise RangeNotSatisfiable(f"{key} ends at byte {file.size}, before {offset}", size=file.size)
+        return await _read(file, offset, min(length, file.size - offset))
+
+    def near_range(self, key: str, offset: int, length: int, *, if_match: str) -> bytes | None:
+        """Return a short stretch of a file that is open already."""
+        file = self._files.near(self._prefix + key)
+        if file is None or file.etag != if_match or length > INLINE_BYTES:
+            return None
+        try:
+            data = os.pread(file.descriptor, length, offset)
+        except OSError:
+            return None
+        return data if len(data) == length else None
 
     async def put(self, key: str, data: bytes) -> ObjectInfo:
         """Store `data` under `key`, replacing what was there."""
@@ -90,8 +102,8 @@ class DirectoryStore:
 
     async def copy(self, key: str, target: str) -> ObjectInfo:
         """Store the content of `key` under `target` as well: one file under two names, as objects never change."""
-        with self._open(key):  # says what is wrong when it is not there
-            return await asyncio.to_thread(self._link, self._path(key), target)
+        self._open(key)  # says what is wrong when it is not there
+        return await asyncio.to_thread(self._link, self._path(key), target)
 
     async def delete(self, key: str) -> None:
         """Remove an object and the folders it leaves empty."""
@@ -102,6 +114,7 @@ class DirectoryStore:
             if err.errno not in _ABSENT:
                 raise _unavailable(err) from err
             return
+        self._files.forget(str(path))
         for folder in path.parents:
             if folder == self._root:
                 return
@@ -116,10 +129,11 @@ class DirectoryStore:
         if folder and not self._is_folder(folder):
             return
         for key, status in await asyncio.to_thread(lambda: list(self._walk(folder, prefix))):
-            yield _info(key, status)
+            yield _info_of(key, status)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Close the files that are held open."""
+        self._files.close()
 
     def _path(self, key: str) -> Path:
         check_key(key)
@@ -128,21 +142,13 @@ class DirectoryStore:
             raise ValueError(msg)
         return self._root / key
 
-    @contextmanager
-    def _open(self, key: str) -> Iterator[tuple[int, os.stat_result]]:
+    def _open(self, key: str) -> OpenFile:
         try:
-            descriptor = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+            return self._files.open(str(self._path(key)))
         except OSError as err:
             if err.errno in _ABSENT:
                 raise ObjectNotFound(f"nothing is stored under {key}") from None
             raise _unavailable(err) from err
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ObjectNotFound(f"nothing is stored under {key}")
-            yield descriptor, status
-        finally:
-            os.close(descriptor)
 
     def _copy(self, key: str, target: Path, path: Path) -> ObjectInfo:
         with path.open("rb"):  # opened before, so that a source that cannot be read is not taken for a store that fails
@@ -157,7 +163,8 @@ class DirectoryStore:
             return self._copy(target, path, source)
         try:
             _move(aside, path)
-            return _info(target, path.stat())
+            self._files.forget(str(path))
+            return _info_of(target, path.stat())
         except OSError as err:
             raise _write_error(target, err) from err
         finally:
@@ -177,7 +184,8 @@ class DirectoryStore:
             now = time.time_ns()
             os.utime(handle, ns=(now, now))  # the kernel's own clock ticks every 4 ms, and inodes come back
             _move(aside, target)
-            return _info(key, os.fstat(handle))
+            self._files.forget(str(target))
+            return _info_of(key, os.fstat(handle))
         except OSError as err:
             raise _write_error(key, err) from err
         finally:
@@ -222,31 +230,33 @@ def _move(aside: Path, target: Path) -> None:
             return
 
 
-async def _read(descriptor: int, offset: int, length: int) -> bytes:
-    if length <= INLINE_BYTES:
-        return os.pread(descriptor, length, offset)
-    duplicate = os.dup(descriptor)
-    return await asyncio.to_thread(_read_and_close, duplicate, offset, length)
-
-
-def _read_and_close(descriptor: int, offset: int, length: int) -> bytes:
-    """Read all of a stretch: one pread gives 2 GiB at most."""
+async def _read(file: OpenFile, offset: int, length: int) -> bytes:
     try:
-        pieces, end = [], offset + length
-        while offset < end:
-            piece = os.pread(descriptor, min(end - offset, 1 << 30), offset)
-            if not piece:
-                break
-            pieces.append(piece)
-            offset += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    finally:
-        os.close(descriptor)
+        if length <= INLINE_BYTES:
+            return os.pread(file.descriptor, length, offset)
+        return await asyncio.to_thread(_read_long, file, offset, length)
+    except OSError as err:
+        raise _unavailable(err) from err
 
 
-def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    etag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
-    return ObjectInfo(key=key, size=status.st_size, etag=etag)
+def _read_long(file: OpenFile, offset: int, length: int) -> bytes:
+    """Read all of a stretch: one pread gives 2 GiB at most."""
+    pieces, end = [], offset + length
+    while offset < end:
+        piece = os.pread(file.descriptor, min(end - offset, 1 << 30), offset)
+        if not piece:
+            break
+        pieces.append(piece)
+        offset += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _info(key: str, file: OpenFile) -> ObjectInfo:
+    return ObjectInfo(key=key, size=file.size, etag=file.etag)
+
+
+def _info_of(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key=key, size=status.st_size, etag=etag_of(status))
 
 
 def _write_error(key: str, error: OSError) -> StoreFull | Unavailable | ValueError:

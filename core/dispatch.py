@@ -5,18 +5,21 @@ handler (granian, 20 KB body).
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.asgi import answer, as_http
+from core.asgi import answer, answer_error, as_http
 from core.errors import GeoplateformeError
-from core.http import PROBLEM_JSON, problem_of
+from core.http import PROBLEM_JSON
 
 _INTERNAL = (
     b'{"title":"Internal error","status":500,"detail":"something went wrong here; the log of the server tells more"}'
 )
+
+_HTTP: str = ScopeType.HTTP.value
+"""Compared with every request: looking into an enumeration takes longer than comparing."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,40 +42,35 @@ class Dispatcher:
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the application that answers it."""
-        if scope["type"] != ScopeType.HTTP:
+        """Pass a request to the application that answers it.
+
+        An error that escapes a room becomes problem details, and a line in the log where it is not ours.
+        """
+        app = self._find(as_http(scope)["path"]) if scope["type"] == _HTTP else None
+        if app is None:
             await self._rest(scope, receive, send)
             return
-        request = as_http(scope)
-        path = request["path"]
-        room = self._rooms.get(path[1:].partition("/")[0])
-        if room is not None:
-            await _guarded(room, request, receive, send)
-        elif path in self._pages:
-            await _guarded(self._page, request, receive, send)
-        else:
-            await self._rest(scope, receive, send)
+        started = False
 
+        def watched(message: Message) -> Awaitable[None]:
+            nonlocal started
+            started = True
+            return send(message)
 
-async def _guarded(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    """Run an application; an error that escapes it becomes problem details and a line in the log."""
-    started = False
+        try:
+            await app(scope, receive, watched)
+        except GeoplateformeError as error:
+            if started:
+                raise
+            await answer_error(send, error, head=as_http(scope)["method"] == "HEAD")
+        except Exception:
+            _log.exception("unexpected error", extra={"path": as_http(scope)["path"]})
+            if started:
+                raise
+            head = as_http(scope)["method"] == "HEAD"
+            await answer(send, 500, {"content-type": PROBLEM_JSON}, _INTERNAL, head=head)
 
-    async def watched(message: Message) -> None:
-        nonlocal started
-        started = True
-        await send(message)
-
-    head = scope["method"] == "HEAD"
-    try:
-        await app(scope, receive, watched)
-    except GeoplateformeError as error:
-        if started:
-            raise
-        status, headers, body = problem_of(error)
-        await answer(send, status, headers, body, head=head)
-    except Exception:
-        _log.exception("unexpected error", extra={"path": scope["path"]})
-        if started:
-            raise
-        await answer(send, 500, {"content-type": PROBLEM_JSON}, _INTERNAL, head=head)
+    def _find(self, path: str) -> ASGIApp | None:
+        """Return the room of a path, or what serves its page; None when it is of the rest."""
+        app = self._rooms.get(path[1:].partition("/")[0])
+        return self._page if app is None and path in self._pages else app

@@ -70,6 +70,13 @@ class ObjectReader(Protocol):
         """
         ...
 
+    def near_range(self, key: str, offset: int, length: int, *, if_match: str) -> bytes | None:
+        """Return what `get_range` would where that takes no waiting at all, else None.
+
+        Nothing is wrong with an object when None is returned, nor right: `get_range` tells.
+        """
+        ...
+
     def location(self, key: str) -> str:
         """Return where libraries that open files themselves find an object.
 

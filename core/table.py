@@ -29,6 +29,10 @@ class LayerTable:
         except KeyError:
             raise LayerNotFound(f"no layer is named {name[:140]!r}", "GET /layers lists the layers") from None
 
+    def find(self, name: str) -> PublishedLayer | None:
+        """Return a layer, None when none of this name is published."""
+        return self._by_name.get(name)
+
     def all(self) -> tuple[PublishedLayer, ...]:
         """Return every layer, sorted by name."""
         return tuple(self._by_name.values())

@@ -3,41 +3,16 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 REGISTRY = CollectorRegistry()
 """Every metric of the process; `/metrics` shows it."""
 
-REQUESTS = Counter("geopf_requests", "Requests answered.", ("route", "status"), registry=REGISTRY)
-SECONDS = Histogram(
-    "geopf_request_seconds",
-    "Time from the request to the last byte handed over, seconds.",
-    ("route",),
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-    registry=REGISTRY,
-)
-SENT_BYTES = Counter("geopf_sent_bytes", "Bytes of content sent.", ("route",), registry=REGISTRY)
-PLANS = Counter("geopf_tile_plans", "Tiles made, by the plan that made them.", ("plan",), registry=REGISTRY)
 LAYERS = Gauge("geopf_layers", "Layers served.", registry=REGISTRY)
 REVISION = Gauge("geopf_publication_revision", "Revision of the publication served.", registry=REGISTRY)
-
-
-@cache
-def count_requests(route: str, status: int) -> Callable[[], None]:
-    """Return what counts one answer: looking a metric up by its labels costs more than counting."""
-    return REQUESTS.labels(route, status).inc
-
-
-@cache
-def count_plan(plan: str) -> Callable[[], None]:
-    """Return what counts one tile made by a plan."""
-    return PLANS.labels(plan).inc
-
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 

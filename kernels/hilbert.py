@@ -6,6 +6,33 @@ from numba import njit, types, void
 COLUMN = types.Array(types.float64, 1, "C", readonly=True)
 
 
+@njit(types.int64(types.int64, types.int64, types.int64), cache=True, nogil=True)
+def hilbert_place(order, col, row):
+    """Return the place of a cell along the Hilbert curve of a grid of 2^`order` cells a side, from 0.
+
+    The curve begins in cell (0, 0) and ends in the last column of row 0; whether its first
+    step is along the columns or the rows follows from `order`.
+
+    Args:
+        order: Levels of the curve, from 0 to 31.
+        col: Column, from 0 to 2^`order` - 1.
+        row: Row, within the same limits.
+    """
+    place = np.int64(0)
+    half = (np.int64(1) << order) >> 1
+    while half > 0:
+        east = np.int64((col & half) > 0)
+        north = np.int64((row & half) > 0)
+        place += half * half * ((3 * east) ^ north)
+        if north == 0:
+            if east == 1:
+                col = ~col  # only the lower bits are looked at from here on
+                row = ~row
+            col, row = row, col
+        half >>= 1
+    return place
+
+
 @njit(
     void(COLUMN, COLUMN, types.float64, types.float64, types.float64, types.int64, types.int64[::1]),
     cache=True,
@@ -32,16 +59,4 @@ def hilbert_keys(x, y, west, south, cell, order, keys):
     for i in range(x.shape[0]):
         col = np.int64(min(max((x[i] - west) / cell, 0.0), float(last)))
         row = np.int64(min(max((y[i] - south) / cell, 0.0), float(last)))
-        key = np.int64(0)
-        half = side >> 1
-        while half > 0:
-            east = np.int64((col & half) > 0)
-            north = np.int64((row & half) > 0)
-            key += half * half * ((3 * east) ^ north)
-            if north == 0:
-                if east == 1:
-                    col = last - col
-                    row = last - row
-                col, row = row, col
-            half >>= 1
-        keys[i] = key
+        keys[i] = hilbert_place(order, col, row)

@@ -38,6 +38,9 @@ class MemoryStore:
             raise RangeNotSatisfiable(f"{key} ends before {offset}", size=len(data))
         return data[offset : offset + length]
 
+    def near_range(self, key, offset, length, *, if_match):
+        return None
+
     async def put(self, key, data):
         check_key(key)
         self._called("put", key)

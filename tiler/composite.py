@@ -8,9 +8,10 @@ import msgspec
 from core.errors import BadRequest, BadSource
 from core.layer import Bounds, PublishedLayer
 from core.table import LayerTable
+from tiler.address import TileAddress, address
 from tiler.compression import Coding
 from tiler.matrix import TileMatrixSet
-from tiler.renderer import EncodedTile, Renderer, TileAddress, address
+from tiler.renderer import EncodedTile, Renderer
 from tiler.tilejson import TileJson, VectorLayer, describe
 from tiler.vector.mvt_check import split_layers
 

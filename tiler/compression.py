@@ -1,5 +1,6 @@
 """How a tile is compressed on its way: what the client takes (RFC 9110, section 12.5.3), and what is cheapest of it."""
 
+from functools import lru_cache
 from typing import Literal
 
 import imagecodecs
@@ -17,6 +18,7 @@ _ORDER: tuple[Coding, ...] = ("gzip", "zstd", "br")
 _MOST = 16
 
 
+@lru_cache(maxsize=64)
 def choose_coding(accept: str) -> Coding:
     """Return the coding that a client likes best, of equals the cheapest for us.
 
@@ -38,6 +40,7 @@ def choose_coding(accept: str) -> Coding:
     return best if offers[best] > 0 and offers[best] >= plain else ""
 
 
+@lru_cache(maxsize=64)
 def takes_gzip(accept: str) -> bool:
     """Tell whether a client takes gzip, best or not."""
     names = [item.split(";") for item in accept.split(",")[:_MOST]]

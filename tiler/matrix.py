@@ -121,15 +121,24 @@ def tile_bounds(matrix: TileMatrix, col: int, row: int) -> Bounds:
     Raises:
         TileNotFound: The tile lies outside the matrix.
     """
+    check_place(matrix, col, row)
+    side = matrix.tile_size * matrix.cell_size
+    west = matrix.origin_x + col * side
+    north = matrix.origin_y - row * side
+    return west, north - side, west + side, north
+
+
+def check_place(matrix: TileMatrix, col: int, row: int) -> None:
+    """Check that a matrix has a tile.
+
+    Raises:
+        TileNotFound: The tile lies outside the matrix.
+    """
     if not (0 <= col < matrix.width and 0 <= row < matrix.height):
         raise TileNotFound(
             f"tile column {col}, row {row} lies outside level {matrix.id}",
             f"columns go from 0 to {matrix.width - 1}, rows from 0 to {matrix.height - 1}",
         )
-    side = matrix.tile_size * matrix.cell_size
-    west = matrix.origin_x + col * side
-    north = matrix.origin_y - row * side
-    return west, north - side, west + side, north
 
 
 def tile_at(matrix: TileMatrix, x: float, y: float) -> tuple[int, int]:

@@ -13,13 +13,13 @@ import msgspec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from core.asgi import answer, answer_preflight, answer_wrong_method, as_http, header
+from core.counts import counts
 from core.errors import BadRequest, GeoplateformeError, NotFound, PreconditionFailed
 from core.http import etag_matches, status_of
 from core.layer import PointCloudFile, PointCloudSource, PublishedLayer, kind_of
 from core.ranges import if_range_holds, parse_range, strong_match
 from core.storage import ObjectReader
 from core.table import LayerTable
-from core.telemetry import REQUESTS, SECONDS, SENT_BYTES
 from pointcloud.routes.info import describe
 from pointcloud.routes.stream import FileReader, Sending, send_file
 
@@ -36,6 +36,7 @@ def points_app(layers: LayerTable, store: ObjectReader) -> ASGIApp:
         store: Where the COPC files are.
     """
     reader = FileReader(store)
+    note = counts().room("points").note
 
     async def serve_points(scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -51,9 +52,7 @@ def points_app(layers: LayerTable, store: ObjectReader) -> ASGIApp:
                 _log.warning("point file failed", extra={"path": scope["path"], "reason": str(error)})
             raise
         finally:
-            REQUESTS.labels("points", sending.status or 500).inc()
-            SENT_BYTES.labels("points").inc(sending.sent)
-            SECONDS.labels("points").observe(time.perf_counter() - start)
+            note(sending.status or 500, sending.sent, time.perf_counter() - start)
 
     return serve_points
 

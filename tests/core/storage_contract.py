@@ -99,6 +99,18 @@ class ObjectStoreContract:
         with pytest.raises(PreconditionFailed):
             await store.get_range("a", 0, 3, if_match=old.etag)
 
+    async def test_what_is_near_is_what_a_range_gives(self, store):
+        old = await store.put("a", b"0123456789")
+        assert await store.get_range("a", 0, 1) == b"0"
+        assert store.near_range("a", 2, 3, if_match=old.etag) in {None, b"234"}
+        assert store.near_range("a", 8, 3, if_match=old.etag) is None
+        assert store.near_range("a", 2, 3, if_match='"another"') is None
+        assert store.near_range("absent", 0, 1, if_match=old.etag) is None
+        await store.put("a", b"abcdefghij")
+        assert store.near_range("a", 2, 3, if_match=old.etag) is None
+        await store.delete("a")
+        assert store.near_range("a", 2, 3, if_match=old.etag) is None
+
     async def test_if_none_match_gives_nothing_until_the_object_changes(self, store):
         old = await store.put("a", b"old")
         assert await store.get("a", if_none_match=old.etag) is None

@@ -152,3 +152,18 @@ async def test_hits_misses_and_evictions_are_counted():
     await cache.get("a", never)
     await cache.get("b", value(b"bbbb"))
     assert (cache.counts.hits, cache.counts.misses, cache.counts.evictions) == (2, 2, 1)
+
+
+async def test_a_value_that_was_given_is_kept_within_the_bound_and_takes_the_place_of_the_one_before():
+    cache = ByteCache(room_for(10, 10))
+    cache.keep("a", b"x" * 10)
+    cache.keep("b", b"y" * 10)
+    cache.keep("a", b"z" * 5)
+    assert cache.size == room_for(5, 10)
+    assert (cache.peek("a"), cache.peek("b")) == (b"z" * 5, b"y" * 10)
+    cache.keep("c", b"c" * 10)
+    assert (cache.peek("a"), cache.peek("c")) == (None, b"c" * 10)
+    cache.keep("large", b"x" * 1000)
+    assert cache.peek("large") is None
+    assert cache.size == room_for(10, 10)
+    assert cache.counts.evictions == 1

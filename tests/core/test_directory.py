@@ -1,6 +1,7 @@
 """What the contract of object stores does not say of a folder."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from core.directory import INLINE_BYTES, DirectoryStore
 from core.errors import ObjectNotFound, StoreFull, Unavailable
+from core.open_files import SEEN_S
 
 BIG = 3 * INLINE_BYTES
 DEV_FULL = Path("/dev/full")
@@ -71,6 +73,74 @@ async def test_a_range_of_an_object_replaced_meanwhile_comes_from_the_old_one(st
     await asyncio.sleep(0)  # it is open and waits for its thread
     await store.put("a", b"B")
     assert await reading == b"A" * BIG
+
+
+async def test_a_file_that_was_read_is_near_until_it_is_replaced_or_removed(store, root):
+    old = await store.put("folder/a", b"0123456789")
+    assert store.near_range("folder/a", 2, 3, if_match=old.etag) is None
+    await store.get_range("folder/a", 0, 1)
+    assert store.near_range("folder/a", 2, 3, if_match=old.etag) == b"234"
+    other = DirectoryStore(root)
+    new = await other.put("folder/a", b"abcdefghij")
+    await asyncio.sleep(2 * SEEN_S)
+    assert store.near_range("folder/a", 2, 3, if_match=old.etag) is None
+    assert store.near_range("folder/a", 2, 3, if_match=new.etag) is None
+    assert await store.get_range("folder/a", 2, 3, if_match=new.etag) == b"cde"
+    assert store.near_range("folder/a", 2, 3, if_match=new.etag) == b"cde"
+    await other.delete("folder/a")
+    await asyncio.sleep(2 * SEEN_S)
+    assert store.near_range("folder/a", 2, 3, if_match=new.etag) is None
+    with pytest.raises(ObjectNotFound):
+        await store.get_range("folder/a", 2, 3, if_match=new.etag)
+
+
+async def test_what_the_store_itself_replaces_or_removes_is_not_near_from_then_on(store):
+    old = await store.put("a", b"0123456789")
+    await store.put("b", b"another")
+    for change in (store.put("a", b"new"), store.copy("b", "a"), store.delete("a")):
+        etag = (await store.head("a")).etag
+        await store.get_range("a", 0, 1)
+        assert store.near_range("a", 0, 1, if_match=etag) is not None
+        await change
+        assert store.near_range("a", 0, 1, if_match=etag) is None
+    assert store.near_range("a", 0, 1, if_match=old.etag) is None
+
+
+async def test_near_bytes_are_of_the_object_they_are_asked_of_even_as_it_is_replaced(store, root):
+    old = await store.put("a", b"A" * 100)
+    await store.get_range("a", 0, 1)
+    other = DirectoryStore(root)
+    for _ in range(50):
+        await other.put("a", b"B" * 100)
+        assert store.near_range("a", 10, 50, if_match=old.etag) in {None, b"A" * 50}
+
+
+async def test_what_is_long_is_not_near(store):
+    info = await store.put("a", b"x" * BIG)
+    await store.get_range("a", 0, 1)
+    assert store.near_range("a", 0, INLINE_BYTES, if_match=info.etag) == b"x" * INLINE_BYTES
+    assert store.near_range("a", 0, INLINE_BYTES + 1, if_match=info.etag) is None
+
+
+async def test_a_store_that_is_closed_holds_no_file_open(store):
+    await store.put("a", b"x")
+    await store.get_range("a", 0, 1)
+    assert len(store._files) == 1
+    await store.close()
+    assert len(store._files) == 0
+
+
+async def test_a_disk_that_fails_is_a_store_that_does_not_answer(store, monkeypatch):
+    info = await store.put("a", b"x" * 10)
+    await store.get_range("a", 0, 1)
+
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", fail)
+    assert store.near_range("a", 0, 1, if_match=info.etag) is None
+    with pytest.raises(Unavailable, match="Input/output error"):
+        await store.get_range("a", 0, 1)
 
 
 async def test_an_etag_never_comes_back(store):

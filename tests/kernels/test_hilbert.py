@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.hilbert import hilbert_keys
+from kernels.hilbert import hilbert_keys, hilbert_place
 
 
 def definition(order):
@@ -33,6 +33,15 @@ def keys_of(x, y, order, *, west=0.0, south=0.0, cell=1.0):
 def test_cells_come_in_the_order_of_the_recursive_definition(order):
     cols, rows = np.array(definition(order)).T
     np.testing.assert_array_equal(keys_of(cols + 0.5, rows + 0.5, order), np.arange(4**order))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 5, 6])
+def test_the_place_of_a_cell_is_where_the_recursive_definition_has_it(order):
+    assert [hilbert_place(order, col, row) for col, row in definition(order)] == list(range(4**order))
+
+
+def test_the_last_cell_of_the_longest_curve_has_the_last_place():
+    assert hilbert_place(31, 2**31 - 1, 0) == 4**31 - 1
 
 
 def test_the_origin_and_the_cell_size_place_the_grid():

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import msgspec
-from cachetools import LRUCache
 
 from core.errors import BadSource, ObjectNotFound, RangeNotSatisfiable
+from core.kept import Kept
 from core.storage import ObjectReader
 from tiler.archive.directory import Directory, decode_directory
 from tiler.archive.header import START_BYTES, Header, decompress, parse_header
@@ -49,12 +50,16 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     length: int
 
 
+NOWHERE = Span(0, 0)
+"""Where a tile lies that the archive has not."""
+
+
 class Archives:
     """Keeps directories, bounded in bytes, and reads each of them once at a time; belongs to one event loop."""
 
     def __init__(self, store: ObjectReader, capacity_bytes: int) -> None:
         self._store = store
-        self._kept: LRUCache[Hashable, Archive | Directory] = LRUCache(capacity_bytes, getsizeof=_weight)
+        self._kept: Kept[Hashable, Archive | Directory] = Kept(capacity_bytes, _weight)
         self._pending: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def get(self, href: str) -> Archive:
@@ -65,15 +70,20 @@ class Archives:
             PreconditionFailed: The object was replaced while it was read.
             Unavailable: The store does not answer.
         """
-        kept = self._kept.get(href)
-        if isinstance(kept, Archive):
+        kept = self.kept(href)
+        if kept is not None:
             return kept
         return await self._once(href, lambda: self._open(href))
+
+    def kept(self, href: str) -> Archive | None:
+        """Return an archive if it is in memory."""
+        kept = self._kept.get(href)
+        return kept if isinstance(kept, Archive) else None
 
     def forget(self, archive: Archive) -> None:
         """Drop an archive whose object was replaced; its directories fall out with time."""
         if self._kept.get(archive.href) is archive:
-            del self._kept[archive.href]
+            self._kept.drop(archive.href)
 
     async def find(self, archive: Archive, identifier: int) -> Span | None:
         """Return where a tile lies, None when the archive has none there.
@@ -91,8 +101,36 @@ class Archives:
             run, offset, length = entry
             if run:
                 return _span(archive, offset, length)
-            directory = await self._leaf(archive, offset, length)
+            leaf = self._kept.get(_leaf_key(archive, offset, length))
+            directory = leaf if isinstance(leaf, Directory) else await self._leaf(archive, offset, length)
         raise damaged(archive, f"more than {MAX_DEPTH} directories lead to a tile")
+
+    def find_near(self, archive: Archive, identifier: int) -> Span | None:
+        """Return where a tile lies, or `NOWHERE`, if the directories in memory tell; else None.
+
+        Raises:
+            BadSource: The tile is too long, or lies outside the archive.
+        """
+        directory = archive.root
+        for _ in range(MAX_DEPTH):
+            entry = directory.find(identifier)
+            if entry is None:
+                return NOWHERE
+            run, offset, length = entry
+            if run:
+                return _span(archive, offset, length) or NOWHERE
+            leaf = self._kept.get(_leaf_key(archive, offset, length))
+            if not isinstance(leaf, Directory):
+                return None
+            directory = leaf
+        return None
+
+    def near_reader(self, archive: Archive, span: Span) -> Callable[[], bytes | None]:
+        """Return what reads the bytes of a tile as they are stored if that takes no waiting, and else gives None.
+
+        It holds nothing of the archive, and may be called as long as one likes.
+        """
+        return partial(self._store.near_range, archive.href, span.offset, span.length, if_match=archive.etag)
 
     async def read(self, archive: Archive, span: Span) -> bytes:
         """Return the bytes of a tile as they are stored.
@@ -105,11 +143,7 @@ class Archives:
         return await self._range(archive.href, archive.etag, span.offset, span.length)
 
     async def _leaf(self, archive: Archive, offset: int, length: int) -> Directory:
-        key = (archive.href, archive.etag, offset, length)
-        kept = self._kept.get(key)
-        if isinstance(kept, Directory):
-            return kept
-        return await self._once(key, lambda: self._read_leaf(archive, offset, length))
+        return await self._once(_leaf_key(archive, offset, length), lambda: self._read_leaf(archive, offset, length))
 
     async def _once(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task: asyncio.Task[T] | None = self._pending.get(key)
@@ -121,8 +155,8 @@ class Archives:
 
     def _keep(self, key: Hashable, done: asyncio.Task[Any]) -> None:
         del self._pending[key]
-        if not done.cancelled() and done.exception() is None and _weight(done.result()) <= self._kept.maxsize:
-            self._kept[key] = done.result()
+        if not done.cancelled() and done.exception() is None:
+            self._kept.keep(key, done.result())
 
     async def _open(self, href: str) -> Archive:
         name = PurePosixPath(href).name
@@ -184,6 +218,10 @@ def check_directory_length(length: int) -> int:
     if not 0 < length <= MAX_DIRECTORY_BYTES:
         raise BadSource(f"a directory takes {length} bytes where 1 to {MAX_DIRECTORY_BYTES} are allowed")
     return length
+
+
+def _leaf_key(archive: Archive, offset: int, length: int) -> Hashable:
+    return archive.href, archive.etag, offset, length
 
 
 def _span(archive: Archive, offset: int, length: int) -> Span | None:

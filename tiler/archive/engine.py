@@ -2,24 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
 
 from core.errors import BadSource, PreconditionFailed, TileMatrixSetNotFound, TileNotFound, TooLarge, Unavailable
 from core.layer import ArchiveSource
-from tiler.archive.archives import MAX_TILE_BYTES, Archive, Archives, damaged
+from tiler.address import TileAddress
+from tiler.archive.archives import MAX_TILE_BYTES, NOWHERE, Archive, Archives, damaged
 from tiler.archive.content import decode_picture, is_gzip, picture_size, picture_type
 from tiler.archive.header import GZIP, NONE, compress, decompress
-from tiler.archive.level import MERCATOR, plan_tiles, zoom_at
+from tiler.archive.level import plan_tiles, zoom_at
 from tiler.archive.tile_id import tile_id
-from tiler.matrix import TileMatrix, TileMatrixSet
 from tiler.planner import CROP, OUTSIDE, WARP
 from tiler.pool import RenderPool
 from tiler.raster.blocks import BlockAddress, Found, Stages
 from tiler.raster.codec import Block
 from tiler.raster.encode import Effort, encode_picture
-from tiler.raster.grid import PixelGrid
 from tiler.raster.paint import paint
 from tiler.raster.part import Part
 from tiler.raster.picture import Picture, Samples
@@ -36,25 +36,15 @@ _MAX_READ_BYTES = 64 << 20
 _RGB = (0, 1, 2)
 
 
-class Wanted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What is asked of an archive."""
+class NearTile(msgspec.Struct, frozen=True, gc=False):
+    """A tile that took no waiting."""
 
-    tms: TileMatrixSet
-    matrix: TileMatrix
-    col: int
-    row: int
-    extension: str
-    scale: int = 1
-    """Pixels of the answer per pixel of the set."""
-    grid: PixelGrid
-    """Pixels of a picture."""
-    gzipped: bool = False
-    """Vector tiles: give them as gzip."""
-
-    @property
-    def zoom(self) -> int | None:
-        """Level of the archive's own scheme, None in a set that has another one."""
-        return int(self.matrix.id) if self.tms.crs == MERCATOR else None
+    data: bytes
+    """Empty when the archive has nothing there."""
+    plan: str
+    """Name of the plan."""
+    again: Callable[[], bytes | None] | None = None
+    """Reads the same bytes again, as long as they are near; None when there are none."""
 
 
 class ArchiveEngine:
@@ -65,8 +55,46 @@ class ArchiveEngine:
         self._pool = pool
         self._effort = effort
 
-    async def tile(self, source: ArchiveSource, wanted: Wanted, stages: Stages) -> tuple[bytes, str]:
+    def near_tile(
+        self, source: ArchiveSource, wanted: TileAddress, stages: Stages, *, gzipped: bool
+    ) -> NearTile | None:
+        """Return what `tile` would where that takes no waiting, no thread and no decoding, else None.
+
+        Addresses that the archive has not are None too: `tile` tells.
+
+        Raises:
+            BadSource: The archive is damaged.
+        """
+        start = time.perf_counter()
+        zoom, archive = wanted.level.zoom, self._archives.kept(source.href)
+        if zoom is None or archive is None or not source.min_zoom <= zoom <= source.max_zoom:
+            return None
+        if not _may_be_stored(source, wanted):
+            return None
+        span = self._archives.find_near(archive, tile_id(zoom, wanted.col, wanted.row))
+        if span is None:
+            return None
+        found = time.perf_counter()
+        stages["look"] = found - start
+        if span is NOWHERE:
+            return NearTile(b"", OUTSIDE)
+        read = self._archives.near_reader(archive, span)
+        data = read()
+        if data is None or not _is_as_asked(source, archive, wanted, data, gzipped=gzipped):
+            return None
+        stages["read"] = time.perf_counter() - found
+        return NearTile(data, ARCHIVE, read)
+
+    async def tile(
+        self, source: ArchiveSource, wanted: TileAddress, stages: Stages, *, gzipped: bool
+    ) -> tuple[bytes, str]:
         """Return a tile, empty when the archive has nothing there, and the name of the plan.
+
+        Args:
+            source: The layer.
+            wanted: Address of the tile.
+            stages: Takes the time of each stage.
+            gzipped: Give a vector tile as gzip.
 
         Raises:
             BadSource: The archive is missing or damaged.
@@ -80,7 +108,7 @@ class ArchiveEngine:
             try:
                 archive = await self._archives.get(source.href)
                 if source.tile_type == "mvt":
-                    return await self._vector(source, archive, wanted, stages)
+                    return await self._vector(source, archive, wanted, stages, gzipped=gzipped)
                 return await self._picture(source, archive, wanted, stages)
             except PreconditionFailed:
                 if archive is not None:
@@ -88,34 +116,28 @@ class ArchiveEngine:
         raise Unavailable("the archive of the layer is being replaced again and again", retry_after_s=1)
 
     async def _vector(
-        self, source: ArchiveSource, archive: Archive, wanted: Wanted, stages: Stages
+        self, source: ArchiveSource, archive: Archive, wanted: TileAddress, stages: Stages, *, gzipped: bool
     ) -> tuple[bytes, str]:
-        zoom = wanted.zoom
-        if zoom is None:
+        if wanted.level.zoom is None:
             raise TileMatrixSetNotFound(f"{archive.name} holds vector tiles, in Web Mercator alone", "ask for PM")
-        if not source.min_zoom <= zoom <= source.max_zoom:
+        place = _place(source, wanted)
+        if place is None:
             raise TileNotFound(
-                f"level {zoom} is not in the archive", f"its levels go from {source.min_zoom} to {source.max_zoom}"
+                f"level {wanted.matrix.id} is not in the archive",
+                f"its levels go from {source.min_zoom} to {source.max_zoom}",
             )
-        data = await self._stored(archive, (zoom, wanted.col, wanted.row), stages)
+        data = await self._stored(archive, place, stages)
         if data is None:
             return b"", OUTSIDE
-        packed = archive.header.tile_compression == GZIP or is_gzip(data)
-        if packed and not wanted.gzipped:
-            data = await self._pool.run(_unpacked, archive, data)
-        elif wanted.gzipped and not packed:
-            data = await self._pool.run(compress, data)
+        if not _is_as_asked(source, archive, wanted, data, gzipped=gzipped):
+            data = await (self._pool.run(compress, data) if gzipped else self._pool.run(_unpacked, archive, data))
         return data, ARCHIVE
 
     async def _picture(
-        self, source: ArchiveSource, archive: Archive, wanted: Wanted, stages: Stages
+        self, source: ArchiveSource, archive: Archive, wanted: TileAddress, stages: Stages
     ) -> tuple[bytes, str]:
-        zoom, side = wanted.zoom, wanted.grid.cols
-        asked = "jpg" if wanted.extension == "jpeg" else wanted.extension
-        stored = zoom is not None and source.min_zoom <= zoom <= source.max_zoom
-        if stored and (side == source.tile_size or (wanted.scale == 1 and asked == source.tile_type)):
-            assert zoom is not None
-            place = zoom, wanted.col, wanted.row
+        place = _place(source, wanted)
+        if place is not None and _may_be_stored(source, wanted):
             data = await self._stored(archive, place, stages)
             if data is None:
                 return b"", OUTSIDE
@@ -124,7 +146,7 @@ class ArchiveEngine:
             found = picture_type(data)
             if found is None:
                 raise damaged(archive, f"tile {_name(place)} is no picture")
-            if found == asked:
+            if found == _picture_asked(wanted):
                 return data, ARCHIVE
         return await self._painted(source, archive, wanted, stages)
 
@@ -140,14 +162,15 @@ class ArchiveEngine:
         return data
 
     async def _painted(
-        self, source: ArchiveSource, archive: Archive, wanted: Wanted, stages: Stages
+        self, source: ArchiveSource, archive: Archive, wanted: TileAddress, stages: Stages
     ) -> tuple[bytes, str]:
         """Put stored tiles together; what is not stored at twice the pixels is taken from the level above."""
         start = time.perf_counter()
+        grid = wanted.grid
         parts: list[Part] = []
         raw: dict[BlockAddress, bytes] = {}
         for coarser in range(wanted.scale):
-            part = plan_tiles(wanted.grid, source, archive, coarser=coarser)
+            part = plan_tiles(grid, source, archive, coarser=coarser)
             if part is None or (parts and part.wanted[0][1].level == parts[0].wanted[0][1].level):
                 break
             parts.append(part)
@@ -163,7 +186,7 @@ class ArchiveEngine:
             found: Found = {address: None for part in parts for _, address in part.wanted}
             for address, data in raw.items():
                 found[address] = _decoded(source, archive, address, data)
-            samples = paint(parts, found, wanted.grid, _RGB, source.resampling)
+            samples = paint(parts, found, grid, _RGB, source.resampling)
             if samples is None:
                 return b""
             return encode_picture(
@@ -186,6 +209,33 @@ class ArchiveEngine:
             )
         data = await asyncio.gather(*(self._archives.read(archive, span) for _, span in there))
         return {address: one for (address, _), one in zip(there, data, strict=True)}
+
+
+def _place(source: ArchiveSource, wanted: TileAddress) -> tuple[int, int, int] | None:
+    """Return level, column and row of a tile in the archive's own scheme, None for a level that it has not."""
+    zoom = wanted.level.zoom
+    if zoom is None or not source.min_zoom <= zoom <= source.max_zoom:
+        return None
+    return zoom, wanted.col, wanted.row
+
+
+def _may_be_stored(source: ArchiveSource, wanted: TileAddress) -> bool:
+    """Tell whether a stored tile may be what is asked: a picture of as many pixels, or in its format."""
+    if source.tile_type == "mvt" or wanted.matrix.tile_size * wanted.scale == source.tile_size:
+        return True
+    return wanted.scale == 1 and _picture_asked(wanted) == source.tile_type
+
+
+def _picture_asked(wanted: TileAddress) -> str:
+    return "jpg" if wanted.extension == "jpeg" else wanted.extension
+
+
+def _is_as_asked(source: ArchiveSource, archive: Archive, wanted: TileAddress, data: bytes, *, gzipped: bool) -> bool:
+    """Tell whether stored bytes are in the form that is asked."""
+    packed = archive.header.tile_compression == GZIP
+    if source.tile_type == "mvt":
+        return (packed or is_gzip(data)) == gzipped
+    return not packed and picture_type(data) == _picture_asked(wanted)
 
 
 def _decoded(source: ArchiveSource, archive: Archive, address: BlockAddress, data: bytes) -> Block:

@@ -10,6 +10,7 @@ import msgspec
 from core.errors import BadRequest, GeoplateformeError, NotAcceptable, Unavailable
 from core.layer import ArchiveSource, Bounds, PublishedLayer, RasterSource, TiledSource
 from core.style import MAPBOX, TERRARIUM
+from tiler.address import ARCHIVE_TYPES, ENCODING, TileAddress, level_of, place_tile, tile_types
 from tiler.archive.about import About
 from tiler.archive.level import MERCATOR
 from tiler.archive.spool import Spool
@@ -17,7 +18,7 @@ from tiler.archive.tile_id import tiles_within
 from tiler.coverage import layer_limits
 from tiler.matrix import TileLimits, TileMatrixSet, tile_matrix_set
 from tiler.raster.encode import LOSSLESS, Effort
-from tiler.renderer import ARCHIVE_TYPES, ENCODING, Renderer, TileAddress, tile_types
+from tiler.renderer import Renderer
 from tiler.samples import preferred_extension
 from tiler.styles import style_of
 from tiler.tilejson import describe
@@ -222,9 +223,9 @@ def _addresses(layer: PublishedLayer, plan: SeedPlan, after: int) -> Iterator[tu
     style = style_of(layer, plan.style) if isinstance(layer.source, RasterSource) else None
     media_type = ARCHIVE_TYPES[plan.extension]
     for zoom, limits in _limits(layer, plan):
-        matrix = tms.by_id[str(zoom)]
+        level = level_of(layer, tms, tms.by_id[str(zoom)], plan.extension, media_type, style)
         for identifier, col, row in tiles_within(zoom, limits, after):
-            yield identifier, TileAddress(layer, tms, matrix, col, row, plan.extension, media_type, style=style)
+            yield identifier, place_tile(level, col, row)
 
 
 def _limits(layer: PublishedLayer, plan: SeedPlan) -> Iterator[tuple[int, TileLimits]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.hilbert import hilbert_place
 from tiler.matrix import TileLimits
 
 LAST_ZOOM = 31
@@ -18,6 +19,9 @@ def first_id(zoom: int) -> int:
     return ((1 << 2 * zoom) - 1) // 3
 
 
+_FIRST = tuple(first_id(zoom) for zoom in range(LAST_ZOOM + 1))
+
+
 def zoom_of(identifier: int) -> int:
     """Return the level of a tile."""
     return ((3 * identifier + 1).bit_length() - 1) // 2
@@ -25,16 +29,8 @@ def zoom_of(identifier: int) -> int:
 
 def tile_id(zoom: int, col: int, row: int) -> int:
     """Return the id of a tile that exists."""
-    place, half = 0, (1 << zoom) >> 1
-    while half:
-        east, south = (col & half) > 0, (row & half) > 0
-        place += half * half * ((3 * east) ^ south)
-        if not south:
-            if east:
-                col, row = ~col, ~row  # only the lower bits are looked at from here on
-            col, row = row, col
-        half >>= 1
-    return first_id(zoom) + place
+    place: int = hilbert_place(zoom, col, row)
+    return _FIRST[zoom] + place
 
 
 def tile_place(identifier: int) -> tuple[int, int, int]:

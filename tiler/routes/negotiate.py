@@ -4,9 +4,9 @@ from contextlib import suppress
 
 from core.errors import NotAcceptable
 from core.layer import PublishedLayer, RasterSource, TiledSource
+from tiler.address import tile_types
 from tiler.raster.data import DATA_TYPES
 from tiler.raster.encode import LOSSLESS, PICTURE_TYPES
-from tiler.renderer import tile_types
 from tiler.samples import preferred_extension
 from tiler.styles import data_style_of, style_of
 

@@ -1,22 +1,48 @@
 """Answers that were given before, ready to be sent again: no parsing, no lookup of layers, no header written twice."""
 
 import re
+from collections.abc import Callable
 
-from litestar.types import HTTPScope, Send
+import msgspec
+from litestar.types import HTTPScope
 
-from core.asgi import whole_answer
+from core.asgi import Fields
 from core.cache import ByteCache
-from core.telemetry import count_plan
-from tiler.renderer import TileKey
+from tiler.renderer import CACHE, EncodedTile, TileKey
 
 MAX_ANSWERS = 16_384
-"""Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache alone."""
+"""Answers remembered; all are forgotten when there are more. Their bytes are in the tile cache, or near, alone."""
 
-_CONDITION = b"if-none-match"
+_LONGEST = 256
+"""Longest `Accept-Encoding` whose answers are remembered, bytes."""
+
+_CONDITION, _ACCEPTED, _TIMING = b"if-none-match", b"accept-encoding", b"server-timing"
 
 _STYLED = re.compile(rb"style=[A-Za-z0-9_.-]+")
 
-_Headers = list[tuple[bytes, bytes]]
+
+class ReadyAnswer(msgspec.Struct, frozen=True, gc=False):
+    """An answer to be sent."""
+
+    fields: Fields
+    body: bytes
+    plan: str
+    """How the body was come by."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What is known of an answer."""
+
+    key: TileKey
+    """Where the tile cache keeps the body."""
+    length: int
+    """Bytes of the body."""
+    kept: Fields
+    """All fields when the body comes from the tile cache."""
+    near: Fields
+    """All fields when it is read again."""
+    plan: str
+    again: Callable[[], bytes | None] | None
 
 
 class ReadyAnswers:
@@ -25,49 +51,88 @@ class ReadyAnswers:
     def __init__(self, tiles: ByteCache[TileKey]) -> None:
         self._tiles = tiles
         self._revision = -1
-        self._known: dict[bytes, tuple[TileKey, _Headers, int]] = {}
+        self._known: dict[str | tuple[str, bytes], _Head | None] = {}
 
-    async def send(self, scope: HTTPScope, send: Send, revision: int) -> int | None:
-        """Send the answer of a GET if it is known and its tile still in memory; return its length, else None."""
-        if revision != self._revision:
-            self._known.clear()
-            self._revision = revision
-        known = self._known.get(_address(scope))
-        if known is None or scope["method"] != "GET":
-            return None
-        body = self._tiles.peek(known[0])
-        if body is None or len(body) != known[2]:  # made anew meanwhile, of a file that was replaced
-            return None
-        for name, _ in scope["headers"]:
-            if name == _CONDITION:
-                return None
-        await send({"type": "http.response.start", "status": 200, "headers": known[1]})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-        count_plan("cache")()
-        return len(body)
-
-    def remember(self, scope: HTTPScope, key: TileKey, headers: dict[str, str], length: int, revision: int) -> None:
-        """Keep the head of an answer that depends on nothing but the address.
+    def find(self, scope: HTTPScope, path: str, revision: int) -> ReadyAnswer | None:
+        """Return the answer to a GET if it is known and its tile in memory or near.
 
         Args:
             scope: The request.
-            key: Where the tile cache keeps the body.
-            headers: Fields of the answer.
-            length: Bytes of the body.
-            revision: The publication it was made from.
+            path: Its path as it was sent.
+            revision: What is published.
         """
-        address = _address(scope)
+        if revision != self._revision:
+            self._known.clear()
+            self._revision = revision
+        query = scope["query_string"]
+        address = _address(path, query) if query else path
+        if address not in self._known or scope["method"] != "GET":
+            return None
+        accepted = b""
+        for name, value in scope["headers"]:
+            if name == _CONDITION:
+                return None
+            if name == _ACCEPTED:
+                accepted = accepted + b"," + value if accepted else value
+        head = self._known[address] or self._known.get((address, accepted))  # None: it depends on what is accepted
+        return None if head is None else self._whole(head)
+
+    def _whole(self, head: _Head) -> ReadyAnswer | None:
+        body = self._tiles.peek(head.key)
+        if body is not None:
+            # one of another length was made anew meanwhile, of a file that was replaced
+            return ReadyAnswer(head.kept, body, CACHE) if len(body) == head.length else None
+        body = head.again() if head.again is not None else None
+        return None if body is None else ReadyAnswer(head.near, body, head.plan)
+
+    def remember(
+        self,
+        scope: HTTPScope,
+        path: str,
+        key: TileKey,
+        fields: Fields,
+        tile: EncodedTile,
+        revision: int,
+        *,
+        by_coding: bool,
+    ) -> None:
+        """Keep the head of an answer.
+
+        Args:
+            scope: The request.
+            path: Its path as it was sent.
+            key: Where the tile cache keeps the body.
+            fields: All fields of the answer.
+            tile: What was sent.
+            revision: The publication it was made from.
+            by_coding: The answer depends on the codings that are accepted, else on nothing but the address.
+        """
+        address = _address(path, scope["query_string"])
         if revision != self._revision or not address:
+            return
+        accepted = b",".join([value for name, value in scope["headers"] if name == _ACCEPTED]) if by_coding else b""
+        if len(accepted) > _LONGEST:
             return
         if len(self._known) >= MAX_ANSWERS:
             self._known.clear()
-        again = headers | {"server-timing": "plan;desc=cache"}
-        self._known[address] = key, whole_answer(again, length), length
+        kept = _timed(fields, CACHE)
+        near = kept if tile.again is None else _timed(fields, tile.plan)
+        head = _Head(key, len(tile.data), kept, near, tile.plan, tile.again)
+        if by_coding:
+            self._known[address] = None
+            self._known[address, accepted] = head
+        else:
+            self._known[address] = head
 
 
-def _address(scope: HTTPScope) -> bytes:
+def _timed(fields: Fields, plan: str) -> Fields:
+    """Return fields that tell a plan and no times."""
+    timing = b"plan;desc=%b" % plan.encode()
+    return [(_TIMING, timing) if field[0] == _TIMING else field for field in fields]
+
+
+def _address(path: str, query: bytes) -> str:
     """Return the address as it was sent; empty when its query says more than a style."""
-    path, query = scope.get("raw_path") or b"", scope["query_string"]
     if not query:
         return path
-    return path + b"?" + query if _STYLED.fullmatch(query) else b""
+    return f"{path}?{query.decode('latin-1')}" if _STYLED.fullmatch(query) else ""
