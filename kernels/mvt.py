@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, types
 
-from kernels.signature import BYTES, CODES, IDS, KINDS, LIST, NUMBERS, OFFSETS, TEXT
+from kernels.signature import BYTES, CODES, COUNTS, IDS, KINDS, LIST, NUMBERS, OFFSETS, TEXT
 from kernels.varint import put, put_unsigned, width
 
 _ID, _TAGS, _TYPE, _GEOMETRY = 0x08, 0x12, 0x18, 0x22
@@ -36,7 +36,7 @@ def _write_entry(field, texts, begin, end, data, at):
 @njit(
     types.int64(
         NUMBERS, OFFSETS, KINDS, IDS, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, NUMBERS, TEXT, CODES, NUMBERS, TEXT,
-        NUMBERS, TEXT, LIST, LIST, LIST, BYTES,
+        NUMBERS, TEXT, COUNTS, LIST, LIST, BYTES,
     ),
     cache=True,
     nogil=True,
@@ -64,8 +64,8 @@ def write_layer(
         more_values: Those values, as messages.
         key_ends: Where each name of an attribute begins in `keys`, and the end of the last.
         keys: Names of attributes, UTF-8.
-        table: Room to find values again, filled with -1: a power of two, at least twice as many pairs as there are
-            tags, interleaved value and place, shape (2 t,). Modified.
+        table: Room to find values again, zeros: a power of two of pairs, more than there are tags, value and place
+            interleaved, shape (2 t,). Modified.
         key_places: Filled with -1, shape (attributes,). Modified.
         value_list: Room for as many values as there are tags. Modified.
         data: Receives the bytes. Modified.
@@ -87,17 +87,19 @@ def write_layer(
             if code == 0:
                 continue
             slot = (code ^ (code >> 15) ^ (code >> 7)) & mask
-            while table[2 * slot] != code and table[2 * slot] >= 0:
+            known = np.int64(table[2 * slot])
+            while known != code and known != 0:
                 slot = (slot + 1) & mask
-            if table[2 * slot] < 0:
-                table[2 * slot], table[2 * slot + 1] = code, value_count
+                known = np.int64(table[2 * slot])
+            if known == 0:
+                table[2 * slot], table[2 * slot + 1] = np.uint32(code), np.uint32(value_count)
                 value_list[value_count] = code
                 value_count += 1
             if key_places[column] < 0:
                 key_places[column] = key_count
                 key_list[key_count] = column
                 key_count += 1
-            tags[count], tags[count + 1] = key_places[column], table[2 * slot + 1]
+            tags[count], tags[count + 1] = key_places[column], np.int64(table[2 * slot + 1])
             tag_bytes += width(tags[count]) + width(tags[count + 1])
             count += 2
         begin, end = starts[place], stops[place]

@@ -72,7 +72,7 @@ def layer(features, codes=(), ids=None, values=((),), keys=(), **options):
         np.flatnonzero(states == DRAWN), np.arange(count, dtype=np.uint32), kinds,
         np.array(range(count) if ids is None else ids, np.uint64), np.concatenate([[0], stops[:-1]]), stops, data,
         *split(table, ends, messages, len(keys)), key_ends, np.frombuffer(b"".join(names), np.uint8),
-        np.full(256, -1, np.int64), np.full(len(keys), -1, np.int64), np.empty(64, np.int64), out,
+        np.zeros(256, np.uint32), np.full(len(keys), -1, np.int64), np.empty(64, np.int64), out,
     )  # fmt: skip
     body = b"\x78\x02\x0a\x01l" + out[:written].tobytes() + b"\x28\x80\x20"
     tile = b"\x1a" + bytes([len(body) & 127 | 128, len(body) >> 7]) + body

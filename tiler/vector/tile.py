@@ -238,14 +238,14 @@ def _write(
     key_ends, keys = encode_keys(values.keys)
     more = values.more if values.more is not None else no_values(values.fields)
     tags = len(kept) * len(columns)
-    slots = 1 << max(4, int(2 * tags - 1).bit_length())
+    slots = 1 << max(4, int(tags + tags // 3).bit_length())
     room = int((drawing.stops - drawing.starts)[kept].sum()) + len(kept) * (48 + 6 * len(columns)) + 65_536
     while True:
         data = np.empty(room, np.uint8)
         size = write_layer(
             kept, drawing.rows, drawing.kinds, ids, drawing.starts, drawing.stops, drawing.commands, values.codes,
             columns, values.ends, values.messages, more.codes, more.ends, more.messages, key_ends, keys,
-            np.full(2 * slots, -1, np.int64), np.full(len(values.fields), -1, np.int64), np.empty(tags + 1, np.int64),
+            np.zeros(2 * slots, np.uint32), np.full(len(values.fields), -1, np.int64), np.empty(tags + 1, np.int64),
             data,
         )  # fmt: skip
         if size >= 0:
