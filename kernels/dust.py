@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit, types, void
 
+from kernels.hilbert import hilbert_place
 from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, PAIRS, VERTICES
 
 DUST = 8
@@ -37,23 +38,11 @@ def middle_places(boxes, shift, places):
         shift: From 1 to 31.
         places: Shape (n,). Modified.
     """
-    order = 32 - shift
-    last = (np.int64(1) << order) - 1
     low = np.int64(2**31)
     for k in range(places.size):
         col = (((np.int64(boxes[k, 0]) + np.int64(boxes[k, 2])) >> 1) + low) >> shift
         row = (((np.int64(boxes[k, 1]) + np.int64(boxes[k, 3])) >> 1) + low) >> shift
-        place = np.int64(0)
-        half = np.int64(1) << (order - 1)
-        while half > 0:
-            east, north = np.int64((col & half) > 0), np.int64((row & half) > 0)
-            place += half * half * ((3 * east) ^ north)
-            if north == 0:
-                if east == 1:
-                    col, row = last - col, last - row
-                col, row = row, col
-            half >>= 1
-        places[k] = place
+        places[k] = hilbert_place(32 - shift, col, row)
 
 
 @njit(void(NUMBERS, NUMBERS, types.int64, SIZES, types.float64, types.float64, BYTES), cache=True, nogil=True)
