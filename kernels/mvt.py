@@ -88,7 +88,7 @@ def write_layer(
                 continue
             slot = (code ^ (code >> 15) ^ (code >> 7)) & mask
             known = np.int64(table[2 * slot])
-            while known != code and known != 0:
+            while known not in (0, code):
                 slot = (slot + 1) & mask
                 known = np.int64(table[2 * slot])
             if known == 0:
