@@ -101,6 +101,38 @@ def hash_messages(owners, ends, messages, hashes):
         hashes[value] = found
 
 
+@njit(void(NUMBERS, NUMBERS, NUMBERS, TEXT, LIST), cache=True, nogil=True)
+def merge_equal(order, hashes, ends, messages, firsts):
+    """Write for each message the first that is equal to it.
+
+    Args:
+        order: Messages by their hashes, those of a hash ascending, shape (n,).
+        hashes: Of each, equal for equal messages, shape (n,).
+        ends: Where each message begins, and the end of the last, shape (n + 1,).
+        messages: The messages, one after the other.
+        firsts: Shape (n,). Modified.
+    """
+    start = 0
+    for k in range(order.size):
+        if hashes[order[k]] != hashes[order[start]]:
+            start = k
+        value = order[k]
+        length = ends[value + 1] - ends[value]
+        firsts[value] = value
+        for j in range(start, k):
+            other = order[j]
+            if firsts[other] != other or ends[other + 1] - ends[other] != length:
+                continue
+            same = True
+            for i in range(length):
+                if messages[ends[value] + i] != messages[ends[other] + i]:
+                    same = False
+                    break
+            if same:
+                firsts[value] = other
+                break
+
+
 @njit(void(OFFSETS, CODES, NUMBERS, CODES, NUMBERS, NUMBERS, LIST), cache=True, nogil=True)
 def weigh_rows(rows, codes, ends, more_codes, more_ends, thrift, weights):
     """Write about how many bytes the attributes of some rows take in a tile.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapbox_vector_tile.Mapbox import vector_tile_pb2
 
-from kernels.values import hash_messages, weigh_rows, write_doubles, write_integers, write_strings
+from kernels.values import hash_messages, merge_equal, weigh_rows, write_doubles, write_integers, write_strings
 
 
 def read(ends, data):
@@ -74,3 +74,16 @@ def test_attributes_weigh_their_number_and_their_share_of_the_value():
     thrift = np.array([0, 3], np.int64)
     weigh_rows(np.array([0, 1, 2, 3], np.uint32), codes, ends, more_codes, more, thrift, weights)
     assert weights.tolist() == [13 + 12, 12, 0, 3 + 22 + 12]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 2)), max_size=30))
+def test_equal_messages_are_merged_with_the_first_of_them(pairs):
+    """Hashes of our own making, so that different messages have the same."""
+    messages = [message for message, _ in pairs]
+    shared = dict(reversed(pairs))
+    hashes = np.array([shared[message] for message in messages], np.int64)
+    ends = np.cumsum([0, *(len(one) for one in messages)]).astype(np.int64)
+    firsts = np.empty(len(messages), np.int64)
+    order = np.argsort(hashes, kind="stable")
+    merge_equal(order, hashes, ends, np.frombuffer(b"".join(messages), np.uint8), firsts)
+    assert firsts.tolist() == [messages.index(one) for one in messages]

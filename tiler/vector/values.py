@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import BadSource
-from kernels.values import hash_messages, weigh_rows, write_doubles, write_integers, write_strings
+from kernels.values import hash_messages, merge_equal, weigh_rows, write_doubles, write_integers, write_strings
 from tiler.protobuf import read_varint
 
 _THRIFT = ((32, 5), (4, 3))
@@ -155,21 +155,23 @@ class ValueWriter:
         coded = [_without_nan(part).dictionary_encode() for part in parts]
         if not coded:
             return
-        kind = str(coded[0].type.value_type)
-        self._fields[number] = kind, 0
-        coded = pa.chunked_array(coded).unify_dictionaries().chunks
-        ends, messages = _messages(coded[0].dictionary)
+        self._fields[number] = str(coded[0].type.value_type), 0
+        ends, messages, merged = _merged([part.dictionary for part in coded], number)
         count = len(ends) - 1
         if self._count + count > _LIMIT:
             raise BadSource(f"the layer has more than {_LIMIT:,} values", "leave out attributes")
-        row = used = 0
+        row = used = first = 0
         for part in coded:
             places = np.asarray(part.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
             present = places >= 0
-            self._codes[row : row + len(part), number] = np.where(present, places + self._count, 0)
-            row, used = row + len(part), used + int(present.sum())
+            numbers = merged[first : first + len(part.dictionary)]
+            codes = np.zeros(len(part), np.uint32)
+            codes[present] = numbers[places[present]] + self._count
+            self._codes[row : row + len(part), number] = codes
+            row, used, first = row + len(part), used + int(present.sum()), first + len(part.dictionary)
         uses = used / max(count, 1)
-        self._fields[number] = kind, next((thrift for least, thrift in _THRIFT if uses >= least), 0)
+        thrift = next((thrift for least, thrift in _THRIFT if uses >= least), 0)
+        self._fields[number] = self._fields[number][0], thrift
         self._owners.append(np.full(count, number))
         self._ends.append(ends[1:] + self._size)
         self._messages.append(messages)
@@ -196,6 +198,33 @@ def hashes_of(owners: NDArray[np.int64], ends: NDArray[np.int64], messages: NDAr
     hashes = np.empty(len(owners), np.int64)
     hash_messages(owners, ends, messages, hashes)
     return hashes
+
+
+def _merged(
+    dictionaries: Sequence[pa.Array], number: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    """Return where the message of each value begins, the messages, each value once, and where each given one is there.
+
+    Args:
+        dictionaries: Values, each once in each of these.
+        number: Of their attribute.
+    """
+    several = [_messages(one) for one in dictionaries]
+    bases = np.cumsum([0, *(int(ends[-1]) for ends, _ in several)])
+    starts = [ends[:-1] + base for (ends, _), base in zip(several, bases, strict=False)]
+    ends = np.concatenate([*starts, bases[-1:]])
+    messages = np.concatenate([one for _, one in several])
+    if len(dictionaries) == 1:
+        return ends, messages, np.arange(len(ends) - 1)
+    hashes = hashes_of(np.full(len(ends) - 1, number), np.concatenate([[0], ends]), messages)
+    firsts = np.empty(len(hashes), np.int64)
+    merge_equal(np.argsort(hashes, kind="stable"), hashes, ends, messages, firsts)
+    kept = firsts == np.arange(len(firsts))
+    merged = (np.cumsum(kept) - 1)[firsts]
+    if kept.all():
+        return ends, messages, merged
+    lengths = np.diff(ends)
+    return np.concatenate([[0], np.cumsum(lengths[kept])]), messages[np.repeat(kept, lengths)], merged
 
 
 def _without_nan(part: pa.Array) -> pa.Array:
