@@ -32,7 +32,7 @@ def test_a_tile_that_differs_has_another_edition_and_one_that_is_not_near_has_no
     stored = history.source("EPSG:3857")
     source = apply_changes(stored, history.edit(3), CRS)
     changed = same = 0
-    for crs, bounds in tiles_near(set_id, slice(6, 19)):
+    for crs, bounds in tiles_near(set_id, slice(8, 18, 2)):
         tiles = [encode_tile(one, "l", bounds=bounds, crs=crs) for one in (stored, source)]
         edition = edition_of(source, bounds, crs)
         if tiles[0] != tiles[1]:
@@ -41,7 +41,7 @@ def test_a_tile_that_differs_has_another_edition_and_one_that_is_not_near_has_no
         same += not edition
         assert edition_of(stored, bounds, crs) == ""
     assert changed > 5
-    assert same > 200
+    assert same > 80
 
 
 def test_all_engines_say_the_same_in_however_many_steps_they_applied_the_changes():
@@ -51,7 +51,7 @@ def test_all_engines_say_the_same_in_however_many_steps_they_applied_the_changes
     once, stepwise = apply_changes(stored, changes, CRS), stored
     for first in range(0, 60, 7):
         stepwise = apply_changes(stepwise, changes[first : first + 7], CRS)
-    for crs, bounds in tiles_near("PM", slice(4, 19)):
+    for crs, bounds in tiles_near("PM", slice(4, 19, 2)):
         assert edition_of(once, bounds, crs) == edition_of(stepwise, bounds, crs)
 
 

@@ -13,7 +13,7 @@ from tiler.vector import around, generalise
 @pytest.mark.parametrize("kind", sorted(LAYERS))
 def test_levels_made_part_by_part_are_those_made_at_once(kind, patience):
     """With no patience a part is given up, and the level made at once after all."""
-    history = History(kind, 4_000, seed=6)
+    history = History(kind, 3_000, seed=6)
     whole = history.source("EPSG:3857")
     with (
         patch.object(generalise, "PART", 700),

@@ -126,20 +126,21 @@ def compare(source, again, set_id, rng, most):
     return looked
 
 
-@pytest.mark.parametrize("target", ["EPSG:3857", "EPSG:2154"])
-@pytest.mark.parametrize("kind", sorted(LAYERS))
+@pytest.mark.parametrize(
+    ("kind", "target"), [*((kind, "EPSG:3857") for kind in sorted(LAYERS)), ("town", CRS), ("parcels", CRS)]
+)
 def test_after_a_thousand_changes_every_tile_is_that_of_the_layer_stored_anew(kind, target):
-    history = History(kind, 6_000, seed=5)
+    history = History(kind, 5_000, seed=5)
     source = history.source(target)
     for count in (1, 9, 90, 900):
         source = apply_changes(source, history.edit(count), CRS)
     again = history.source(target, source)
     sets = {"EPSG:3857": ("PM", "2154_10cm"), "EPSG:2154": ("2154_10cm", "PM")}[target]
-    assert compare(source, again, sets[0], history.rng, 300) > 500
+    assert compare(source, again, sets[0], history.rng, 80) > 300
     assert compare(source, again, sets[1], history.rng, 12) > 50
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(sorted(LAYERS)),
     st.integers(20, 1000),
