@@ -93,14 +93,15 @@ def tell_seconds(found: Seeded) -> Figure:
     if found.theirs:
         note += f", the peer's {statistics.median(one.cpu_s for one in found.theirs):.1f} s"
     note += f"; not counted: {found.ingest_s:.1f} s to ingest the layer before"
-    if found.theirs:
-        note += f", {found.convert_s:.1f} s to write the GeoJSON that the peer reads"
-    return Figure(
-        value=statistics.median(one.wall_s for one in found.ours),
-        note=note,
-        peer=found.peer,
-        peer_value=statistics.median(one.wall_s for one in found.theirs) if found.theirs else None,
+    ours_s = statistics.median(one.wall_s for one in found.ours)
+    if not found.theirs:
+        return Figure(value=ours_s, note=note, peer=found.peer)
+    theirs_s = statistics.median(one.wall_s for one in found.theirs)
+    note += (
+        f", {found.convert_s:.1f} s to write the GeoJSON that the peer reads; with them "
+        f"{ours_s + found.ingest_s:.1f} s beside {theirs_s + found.convert_s:.1f} s"
     )
+    return Figure(value=ours_s, note=note, peer=found.peer, peer_value=theirs_s)
 
 
 def tell_bytes(found: Seeded) -> Figure:

@@ -73,7 +73,7 @@ def test_medians_and_what_is_not_counted_are_told():
     assert (figure.value, figure.peer, figure.peer_value) == (3.0, "other 1.0", 30.0)
     assert figure.note == (
         "4.0 s of CPU, the peer's 40.0 s; not counted: 7.0 s to ingest the layer before, "
-        "8.0 s to write the GeoJSON that the peer reads"
+        "8.0 s to write the GeoJSON that the peer reads; with them 10.0 s beside 38.0 s"
     )
     size = tell_bytes(found())
     assert (size.value, size.peer_value) == (50.0, 100.0)
