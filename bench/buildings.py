@@ -133,29 +133,29 @@ def full_tiles(source: str = BUILDINGS) -> tuple[TileRequest, ...]:
     return tuple(_request(source, LEVEL, int(key >> 32), int(key & 0xFFFFFFFF)) for key in chosen)
 
 
-def tiles_with_buildings(source: str, level: str) -> tuple[TileRequest, ...]:
-    """Return the tiles of a level in which a building stands, west to east and north to south."""
-    return tuple(_request(source, level, int(col), int(row)) for col, row in np.unique(_tiles_of(level), axis=0))
+def tiles_with_buildings(source: str, level: str, count: int = COUNT) -> tuple[TileRequest, ...]:
+    """Return the tiles of a level in which one of `count` buildings stands, west to east and north to south."""
+    return tuple(_request(source, level, int(col), int(row)) for col, row in np.unique(_tiles_of(level, count), axis=0))
 
 
 def _request(source: str, level: str, col: int, row: int) -> TileRequest:
     return TileRequest(source=source, tms="PM", z=int(level), x=col, y=row, extension="mvt")
 
 
-def _tiles_of(level: str) -> NDArray[np.int64]:
+def _tiles_of(level: str, count: int = COUNT) -> NDArray[np.int64]:
     """Return column and row of the tile in which each building stands, shape (n, 2)."""
     matrix = tile_matrix_set("PM").by_id[level]
     side = matrix.tile_size * matrix.cell_size
-    x, y = _mercator().T
+    x, y = _mercator(count).T
     return np.column_stack([(x - matrix.origin_x) // side, (matrix.origin_y - y) // side]).astype(np.int64)
 
 
 @lru_cache(maxsize=1)
-def _mercator() -> NDArray[np.float64]:
+def _mercator(count: int) -> NDArray[np.float64]:
     from pyproj import Transformer
 
     way = Transformer.from_crs(CRS, "EPSG:3857", always_xy=True)
-    return np.column_stack(way.transform(*middles().T))
+    return np.column_stack(way.transform(*middles(count).T))
 
 
 def _write(path: Path, count: int) -> None:

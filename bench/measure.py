@@ -132,16 +132,17 @@ def build_row(race: Race, runs: Sequence[Run], ours: str, absent: Mapping[str, s
 
 def trial_row(trial: Trial, figure: Figure) -> Row:
     """Return the row of a trial."""
+    ratio = figure.value / figure.peer_value if figure.value is not None and figure.peer_value else None
     return Row(
         id=trial.id,
         what=trial.what,
         unit=trial.unit,
         ours=figure.value,
-        peer="none: ours beside itself",
-        peer_value=None,
-        ratio=None,
+        peer=figure.peer,
+        peer_value=figure.peer_value,
+        ratio=ratio,
         target=str(trial.target),
-        holds=trial.target.holds(figure.value, None),
+        holds=trial.target.holds(figure.value, ratio),
         note=figure.note,
     )
 

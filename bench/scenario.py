@@ -53,7 +53,7 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Least value of ours on the reference machine (2-vCPU Zen 4), in the unit of the row."""
 
     ratio: float | None = None
-    """Least ratio of ours to the peer."""
+    """Least ratio of ours to the peer; the most of it where `at_most`."""
 
     ratios: Mapping[str, float] = {}
     """Least ratio of ours to each of some peers; where none of them runs, `value` decides."""
@@ -64,7 +64,9 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def __str__(self) -> str:
         absolute = f"{'<=' if self.at_most else '>='} {self.value:,g}"
         each = "".join(f", >= {least:g}x {peer}" for peer, least in self.ratios.items())
-        return absolute + each if self.ratio is None else f"{absolute} and >= {self.ratio:g}x"
+        if self.ratio is None:
+            return absolute + each
+        return f"{absolute} and {'<=' if self.at_most else '>='} {self.ratio:g}x"
 
     def holds(self, ours: float | None, ratio: float | None, by_peer: Mapping[str, float] = {}) -> bool | None:
         """Tell whether the target is reached; None when there was no peer to tell by.
@@ -81,7 +83,9 @@ class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return all(told)
         if self.ratio is None:
             return ours <= self.value if self.at_most else ours >= self.value
-        return None if ratio is None else ratio >= self.ratio
+        if ratio is None:
+            return None
+        return ratio <= self.ratio if self.at_most else ratio >= self.ratio
 
 
 class Race(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,9 +146,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     """What was measured and seen, for a person."""
 
+    peer: str = "none: ours beside itself"
+    """Whose work the same trial measured too, or why nobody's."""
+
+    peer_value: float | None = None
+    """In the unit of the row; None when nobody else was measured."""
+
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """A measurement of ours that is no race against a peer: one row of the result."""
+    """A measurement that is no race of requests: one row of the result."""
 
     id: str
     """Stable identifier of the row."""

@@ -88,7 +88,7 @@ def _renderer(
 ) -> Renderer:
     vectors = VectorSources(store, settings.data / "engine" / "vectors", settings.vector_cache_bytes)
     archives = ArchiveEngine(Archives(store, settings.header_cache_bytes), pool, effort)
-    return Renderer(pool, cache, rasters, vectors, StyleBook(), archives)
+    return Renderer(pool, cache, rasters, vectors, StyleBook(), archives, effort)
 
 
 def _sets(layer: PublishedLayer) -> tuple[str, ...]:

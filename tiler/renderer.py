@@ -18,6 +18,7 @@ from tiler.matrix import tile_bounds
 from tiler.planner import OUTSIDE
 from tiler.pool import RenderPool
 from tiler.raster.blocks import Stages
+from tiler.raster.encode import Effort
 from tiler.raster.engine import RasterEngine
 from tiler.styles import StyleBook, style_of
 from tiler.vector import tile as vector_tile
@@ -62,6 +63,7 @@ class Renderer:
         vectors: VectorSources,
         styles: StyleBook,
         archives: ArchiveEngine,
+        effort: Effort,
     ) -> None:
         self._pool = pool
         self._cache = cache
@@ -69,6 +71,7 @@ class Renderer:
         self._vectors = vectors
         self._styles = styles
         self._archives = archives
+        self._gzip_level = effort.gzip_level
         self._count_plan = counts().plan
 
     async def find(self, wanted: TileAddress) -> TileAddress:
@@ -183,7 +186,7 @@ class Renderer:
         assert isinstance(source, VectorSource)
         crs = wanted.tms.crs
         vectors = wanted.drawn_from or (await self._vectors.get(wanted.layer, crs))[0]
-        encoded = await self._pool.run(_draw, vectors, source, wanted, coding)
+        encoded = await self._pool.run(_draw, vectors, source, wanted, coding, self._gzip_level)
         return encoded, vector_tile.PLAN if vectors.grid.crs == crs else vector_tile.FOREIGN_PLAN
 
     def _done(
@@ -193,7 +196,7 @@ class Renderer:
         return EncodedTile(data, plan, time.perf_counter() - start, stages, again)
 
 
-def _draw(vectors: TileSource, source: VectorSource, wanted: TileAddress, coding: Coding) -> bytes:
+def _draw(vectors: TileSource, source: VectorSource, wanted: TileAddress, coding: Coding, gzip_level: int) -> bytes:
     """Draw a vector tile and compress it."""
     bounds = tile_bounds(wanted.matrix, wanted.col, wanted.row)
     selection = wanted.selection
@@ -205,9 +208,9 @@ def _draw(vectors: TileSource, source: VectorSource, wanted: TileAddress, coding
         keys=None if selection.keys is None else frozenset(selection.keys),
         holds=partial(rows_that_hold, selection, source.fields, vectors.values) if selection.filter else None,
     )
-    return _packed(data, coding)
+    return _packed(data, coding, gzip_level)
 
 
-def _packed(data: bytes, coding: Coding) -> bytes:
+def _packed(data: bytes, coding: Coding, gzip_level: int = 1) -> bytes:
     """Compress a tile; one with nothing in it stays so."""
-    return compress(data, coding) if data else data
+    return compress(data, coding, gzip_level=gzip_level) if data else data

@@ -172,6 +172,10 @@ def _command() -> str:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the environment without the user's own settings, so that nothing of theirs is touched."""
+    """Return the environment without the user's own settings, so that nothing of theirs is touched.
+
+    Compiled modules are kept, as they are by default: a command that starts is not to compile all of them anew.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "AWS_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {f"{PREFIX}DATA": str(home)}

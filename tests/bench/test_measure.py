@@ -120,6 +120,16 @@ def test_a_trial_becomes_a_row_of_ours_alone():
     assert trial_row(trial, Figure(value=None, note="wrong")).holds is False
 
 
+def test_a_trial_that_measured_a_peer_too_has_its_ratio():
+    trial = Trial(
+        id="t", what="w", unit="s", target=Target(value=1.0, ratio=0.5, at_most=True), run=lambda home, say: None
+    )
+    row = trial_row(trial, Figure(value=3.0, note="", peer="other 1.0", peer_value=12.0))
+    assert (row.peer, row.peer_value, row.ratio, row.holds) == ("other 1.0", 12.0, 0.25, True)
+    assert trial_row(trial, Figure(value=9.0, note="", peer="other 1.0", peer_value=12.0)).holds is False
+    assert trial_row(trial, Figure(value=9.0, note="", peer="other: not available")).holds is None
+
+
 def test_every_ratio_and_who_is_absent_is_told(small_race):
     def run(side, cpu_s):
         return Run(

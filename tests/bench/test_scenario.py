@@ -32,6 +32,7 @@ def test_a_target_reads_as_an_inequality():
     assert str(Target(value=1.2, at_most=True)) == "<= 1.2"
     assert str(Target(value=1100.0, ratio=40.0)) == ">= 1,100 and >= 40x"
     assert str(Target(value=850.0)) == ">= 850"
+    assert str(Target(value=15.0, ratio=0.5, at_most=True)) == "<= 15 and <= 0.5x"
 
 
 def test_the_raster_scenario_is_found():

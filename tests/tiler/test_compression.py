@@ -54,3 +54,11 @@ def test_what_is_compressed_is_read_again(coding, read):
     assert bytes(read(packed)) == data
     assert len(packed) <= len(data)
     assert compress(data, coding) == packed
+
+
+def test_gzip_with_effort_is_smaller_and_read_by_zlib():
+    data = b"".join(b"BATIMENT%016d" % (number * number) for number in range(2000))
+    fast, small = compress(data, "gzip"), compress(data, "gzip", gzip_level=5)
+    assert gzip.decompress(small) == data
+    assert len(small) < len(fast)
+    assert compress(data, "gzip", gzip_level=5) == small  # no time of making in the header

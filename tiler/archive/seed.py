@@ -113,7 +113,7 @@ def plan_seed(
 
 def effort_of(plan: SeedPlan) -> Effort:
     """Return how tiles are encoded that nobody waits for."""
-    return Effort(quality=plan.quality, webp_method=4, avif_speed=6)
+    return Effort(quality=plan.quality, webp_method=4, avif_speed=6, gzip_level=5)
 
 
 def count_tiles(layer: PublishedLayer, plan: SeedPlan) -> int:

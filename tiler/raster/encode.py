@@ -36,6 +36,8 @@ class Effort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """0 fast to 6 small."""
     avif_speed: int = 9
     """0 small to 10 fast."""
+    gzip_level: int = 1
+    """Of vector tiles, 1 fast to 12 small."""
 
 
 SERVING = Effort()
