@@ -45,6 +45,10 @@ class DirectoryStore:
         self._incoming.mkdir(parents=True, exist_ok=True)
         _forget_stale(self._incoming)
 
+    def __reduce__(self) -> tuple[type["DirectoryStore"], tuple[Path]]:
+        """Go to another program as what it was made of: files stay open where they are."""
+        return DirectoryStore, (self._root,)
+
     def location(self, key: str) -> str:
         """Return the absolute path of an object."""
         return str(self._path(key))

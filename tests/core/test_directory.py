@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -294,3 +295,13 @@ async def test_a_device_without_space_is_a_full_store(store):
 
     with pytest.raises(StoreFull, match="No space left"):
         store._write("a", store._path("a"), no_space)
+
+
+async def test_it_goes_to_other_programs(tmp_path):
+    store = DirectoryStore(tmp_path)
+    await store.put("a", b"data")
+    assert await store.get_range("a", 0, 4) == b"data"
+    elsewhere = pickle.loads(pickle.dumps(store))
+    assert await elsewhere.get_range("a", 1, 2) == b"at"
+    await elsewhere.close()
+    await store.close()

@@ -9,7 +9,7 @@ from core.errors import BadRequest, GeoplateformeError, TileNotFound
 from core.layer import ArchiveSource, PublishedLayer
 from core.table import LayerTable
 from tiler import address as module
-from tiler.address import TileLevels, address, place_tile
+from tiler.address import ENCODING, TileLevels, address, place_tile
 from tiler.vector.select import Selection
 
 LAYER = PublishedLayer(
@@ -81,7 +81,7 @@ def test_levels_of_paths_that_were_asked_for_are_found(table):
     levels = remembering(*KNOWN)
     found = levels.find("/tiles/a/PM/6/32/21.png", table)
     assert found == address(LAYER, "PM", "6", "32", "21", "png")
-    assert found.etag == '"1-5--PM-6-32-21-1.png"'
+    assert found.etag == f'"1-{ENCODING}--PM-6-32-21-1.png"'
     assert levels.find("/tiles/a/PM/6/32/21@2x.png", table).scale == 2
     assert levels.find("/tiles/a/PM/6/32/21.jpg", table) is None
     with pytest.raises(TileNotFound, match="column 64"):

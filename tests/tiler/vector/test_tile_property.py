@@ -156,6 +156,11 @@ def test_a_tiling_loses_and_doubles_no_point(zoom):
     assert sorted(seen) == list(range(400))
 
 
+def _thick(figure):
+    """Return what of an area is more than a unit wide: the tip of a sliver may end some units earlier when rounded."""
+    return figure.buffer(-0.6).buffer(0.6) if shapely.get_dimensions(figure) == 2 else figure
+
+
 @settings(max_examples=20, deadline=None)
 @example([shapely.LineString([(0.0, -1356.5625), (3089.6875, -888.8125)])], "LAMB93")
 @given(st.lists(st.one_of(areas(), lines), min_size=1, max_size=3), st.sampled_from(["2154_10cm", "LAMB93"]))
@@ -178,7 +183,7 @@ def test_shapes_of_a_crs_are_drawn_as_those_of_another_are_moved(geometries, tms
     for number in own.keys() | moved.keys():
         one, other = own.get(number, shapely.Point()), moved.get(number, shapely.Point())
         # at the edge of what is drawn, an edge that leaves at a small angle may leave elsewhere
-        assert one.intersection(inner).difference(other.buffer(3.0)).is_empty or other.is_empty
-        assert other.intersection(inner).difference(one.buffer(3.0)).is_empty or one.is_empty
+        assert _thick(one).intersection(inner).difference(other.buffer(3.0)).is_empty or other.is_empty
+        assert _thick(other).intersection(inner).difference(one.buffer(3.0)).is_empty or one.is_empty
         assert not (other.is_empty and one.area > 60)
         assert not (one.is_empty and other.area > 60)
