@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 import msgspec
-
-from core.kept import Kept
+from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
 
@@ -33,13 +32,13 @@ class ByteCache(Generic[K]):
 
     def __init__(self, capacity_bytes: int) -> None:
         self.counts = CacheCounts()
-        self._kept: Kept[K, bytes] = Kept(capacity_bytes, _weight)
+        self._kept = _Counting(capacity_bytes, self.counts)
         self._pending: dict[K, asyncio.Task[bytes]] = {}
 
     @property
     def size(self) -> int:
         """Bytes kept at this moment, `ENTRY_BYTES` a value included."""
-        return self._kept.weight
+        return int(self._kept.currsize)
 
     def peek(self, key: K) -> bytes | None:
         """Return the value of `key` if it is kept, as used just now."""
@@ -49,12 +48,14 @@ class ByteCache(Generic[K]):
         return kept
 
     def keep(self, key: K, value: bytes) -> None:
-        """Keep a value in place of the one that `key` had."""
-        self.counts.evictions += self._kept.keep(key, value)
+        """Keep a value in place of the one that `key` had; one that is larger than the whole cache is not kept."""
+        self.drop(key)
+        if _weight(value) <= self._kept.maxsize:
+            self._kept[key] = value
 
     def drop(self, key: K) -> None:
         """Keep the value of `key` no more."""
-        self._kept.drop(key)
+        self._kept.pop(key, None)
 
     async def get(self, key: K, compute: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the value of `key`, computing it at most once at a time.
@@ -80,6 +81,19 @@ class ByteCache(Generic[K]):
             del self._pending[key]
         self.keep(key, value)
         return value
+
+
+class _Counting(LRUCache[Hashable, bytes]):
+    """An LRU cache weighted in bytes that counts what it drops."""
+
+    def __init__(self, capacity: int, counts: CacheCounts) -> None:
+        super().__init__(capacity, getsizeof=_weight)
+        self._counts = counts
+
+    def popitem(self) -> tuple[Hashable, bytes]:
+        """Drop the least recently used value."""
+        self._counts.evictions += 1
+        return super().popitem()
 
 
 def _weight(value: bytes) -> int:

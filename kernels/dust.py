@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, types, void
 
 from kernels.hilbert import hilbert_place
+from kernels.shapes import copy_feature
 from kernels.signature import BYTES, COUNTS, KINDS, LIST, NUMBERS, OFFSETS, PAIRS, VERTICES
 
 DUST = 8
@@ -106,10 +107,5 @@ def gather_settled(numbers, squared, boxes, shift, parts, ends, vertices, new_pa
             part_count += 1
             new_ends[part_count] = np.uint32(size)
         else:
-            for part in range(np.int64(parts[feature]), np.int64(parts[feature + 1])):
-                for i in range(np.int64(ends[part]), np.int64(ends[part + 1])):
-                    new_vertices[size, 0], new_vertices[size, 1] = vertices[i, 0], vertices[i, 1]
-                    size += 1
-                part_count += 1
-                new_ends[part_count] = np.uint32(size)
+            part_count, size = copy_feature(feature, parts, ends, vertices, part_count, size, new_ends, new_vertices)
         new_parts[k + 1] = np.uint32(part_count)

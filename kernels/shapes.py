@@ -118,6 +118,18 @@ def bound_shapes(parts, ends, vertices, boxes):
         boxes[feature, 0], boxes[feature, 1], boxes[feature, 2], boxes[feature, 3] = low_x, low_y, high_x, high_y
 
 
+@njit(inline="always")
+def copy_feature(feature, parts, ends, vertices, part_count, size, new_ends, new_vertices):
+    """Append a feature to others; return how many parts and vertices there are then."""
+    for part in range(np.int64(parts[feature]), np.int64(parts[feature + 1])):
+        for i in range(np.int64(ends[part]), np.int64(ends[part + 1])):
+            new_vertices[size, 0], new_vertices[size, 1] = vertices[i, 0], vertices[i, 1]
+            size += 1
+        part_count += 1
+        new_ends[part_count] = np.uint32(size)
+    return part_count, size
+
+
 @njit(void(NUMBERS, OFFSETS, OFFSETS, VERTICES, COUNTS, COUNTS, PAIRS), cache=True, nogil=True)
 def gather_shapes(order, parts, ends, vertices, new_parts, new_ends, new_vertices):
     """Write some features, in another order.
@@ -134,12 +146,7 @@ def gather_shapes(order, parts, ends, vertices, new_parts, new_ends, new_vertice
     part_count, size = np.int64(0), np.int64(0)
     new_parts[0], new_ends[0] = 0, 0
     for k in range(order.size):
-        for part in range(np.int64(parts[order[k]]), np.int64(parts[order[k] + 1])):
-            for i in range(np.int64(ends[part]), np.int64(ends[part + 1])):
-                new_vertices[size, 0], new_vertices[size, 1] = vertices[i, 0], vertices[i, 1]
-                size += 1
-            part_count += 1
-            new_ends[part_count] = np.uint32(size)
+        part_count, size = copy_feature(order[k], parts, ends, vertices, part_count, size, new_ends, new_vertices)
         new_parts[k + 1] = np.uint32(part_count)
 
 

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import msgspec
+from cachetools import LRUCache
 
 from core.errors import BadSource, ObjectNotFound, RangeNotSatisfiable
-from core.kept import Kept
 from core.storage import ObjectReader
 from tiler.archive.directory import Directory, decode_directory
 from tiler.archive.header import START_BYTES, Header, decompress, parse_header
@@ -59,7 +59,7 @@ class Archives:
 
     def __init__(self, store: ObjectReader, capacity_bytes: int) -> None:
         self._store = store
-        self._kept: Kept[Hashable, Archive | Directory] = Kept(capacity_bytes, _weight)
+        self._kept: LRUCache[Hashable, Archive | Directory] = LRUCache(capacity_bytes, getsizeof=_weight)
         self._pending: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def get(self, href: str) -> Archive:
@@ -83,7 +83,7 @@ class Archives:
     def forget(self, archive: Archive) -> None:
         """Drop an archive whose object was replaced; its directories fall out with time."""
         if self._kept.get(archive.href) is archive:
-            self._kept.drop(archive.href)
+            del self._kept[archive.href]
 
     async def find(self, archive: Archive, identifier: int) -> Span | None:
         """Return where a tile lies, None when the archive has none there.
@@ -155,8 +155,8 @@ class Archives:
 
     def _keep(self, key: Hashable, done: asyncio.Task[Any]) -> None:
         del self._pending[key]
-        if not done.cancelled() and done.exception() is None:
-            self._kept.keep(key, done.result())
+        if not done.cancelled() and done.exception() is None and _weight(done.result()) <= self._kept.maxsize:
+            self._kept[key] = done.result()
 
     async def _open(self, href: str) -> Archive:
         name = PurePosixPath(href).name

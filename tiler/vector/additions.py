@@ -1,14 +1,13 @@
 """Attributes of features that came since a layer was stored: rows and values that follow the stored ones."""
 
 import hashlib
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.changes import Change
+from tiler.vector.changed_rows import column_of
 from tiler.vector.values import TYPES, Values, ValueWriter, message_of, no_values
 
 
@@ -25,7 +24,7 @@ def extend(values: Values, changes: list[Change]) -> Values:
     writer = ValueWriter(np.zeros((len(changes), len(values.fields)), np.uint32))
     for number, field in enumerate(values.fields):
         given = [change.properties.get(field.key) for change in changes]
-        writer.add(number, [_column(given, TYPES[field.type])])
+        writer.add(number, [column_of(given, TYPES[field.type])])
     new = writer.finish(values.keys, np.array([change.id for change in changes], np.uint64))
     codes, fresh = _known(values, more, new)
     lengths = np.diff(new.ends)[fresh]
@@ -78,18 +77,3 @@ def _find(values: Values, key: int, message: bytes, base: int = 0) -> int:
         if values.messages[values.ends[code] : values.ends[code + 1]].tobytes() == message:
             return base + code
     return 0
-
-
-def _column(given: Sequence[object], kind: pa.DataType) -> pa.Array:
-    """Return values of one type; those that are none of it are null."""
-    try:
-        return pa.array(given, kind)
-    except (pa.ArrowException, OverflowError):
-        return pa.array([_converted(value, kind) for value in given], kind)
-
-
-def _converted(value: object, kind: pa.DataType) -> object:
-    try:
-        return pa.scalar(value, kind).as_py()
-    except (pa.ArrowException, OverflowError):
-        return None

@@ -51,11 +51,11 @@ def rows_of(changes: Sequence[Change | None], schema: pa.Schema, geometry_column
             columns.append(pa.StructArray.from_arrays(list(boxes.T), fields=list(field.type)))
         else:
             given = [None if change is None else change.properties.get(field.name) for change in there]
-            columns.append(_column(given, field.type))
+            columns.append(column_of(given, field.type))
     return pa.table(columns, schema=schema)
 
 
-def _column(given: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def column_of(given: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Return values in the type of a column; what cannot be one is null."""
     try:
         return _converted(given, kind)

@@ -80,10 +80,11 @@ def settle(shapes: Shapes, shift: int, values: Values) -> Shapes:
     return _settled(shapes, boxes, np.flatnonzero(drawn), dust & (shapes.kinds == POLYGON), shift)
 
 
-def one_of(shapes: Shapes, shift: int, values: Values) -> Shapes:
-    """Return the one of some thinned features that is drawn where none would be: a layer is never out of sight."""
-    if shapes.count == 0:
-        return shapes
+def settle_all(shapes: Shapes, shift: int, values: Values) -> Shapes:
+    """Settle all thinned features of a layer; one is drawn where none would be, so that it is never out of sight."""
+    settled = settle(shapes, shift, values)
+    if settled.count or shapes.count == 0:
+        return settled
     chosen = np.argsort(scatter(ids_of(values, shapes.rows)), kind="stable")[:1]
     one = take(shapes, chosen)
     return _settled(one, boxes_of(one), np.arange(1), one.kinds == POLYGON, shift)

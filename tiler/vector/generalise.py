@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tiler.vector.around import thinned_apart
-from tiler.vector.dust import TILE_BYTES, TILE_FEATURES, costs_of, fit, lengths_of, one_of, settle, tiles_of
+from tiler.vector.dust import TILE_BYTES, TILE_FEATURES, costs_of, fit, lengths_of, settle_all, tiles_of
 from tiler.vector.grid import Grid
 from tiler.vector.levels import Level, level_of
 from tiler.vector.shapes import Shapes, boxes_of
@@ -50,8 +50,7 @@ def _coarser(below: Level, shift: int, values: Values, folder: Path | None) -> S
     thinned = _thinned(below, shift, folder)
     if thinned.count > PART:
         give_back()
-    settled = settle(thinned, shift, values)
-    return settled if settled.count else one_of(thinned, shift, values)
+    return settle_all(thinned, shift, values)
 
 
 def _thinned(below: Level, shift: int, folder: Path | None) -> Shapes:

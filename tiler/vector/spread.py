@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiler.vector.around import thinned_among, within_steps
-from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, middles_of, one_of, settle
+from tiler.vector.dust import BLOCK, cells_of, fit, is_dust, middles_of, settle, settle_all
 from tiler.vector.grid import EXTENT
 from tiler.vector.shapes import Shapes, are_same, boxes_of, chain, take
 from tiler.vector.thin import thin
@@ -119,9 +119,7 @@ def _dust_in(view: View, corners: NDArray[np.int64], shift: int) -> Shapes:
 
 def _whole(view: View, shift: int, values: Values) -> Shapes:
     """Return a level made of all of the one below."""
-    thinned = thin(gather(view, everything(view)), shift)
-    found = settle(thinned, shift, values)
-    return found if found.count else one_of(thinned, shift, values)
+    return settle_all(thin(gather(view, everything(view)), shift), shift, values)
 
 
 def _unlike(old: Shapes, new: Shapes) -> tuple[Shapes, Shapes]:

@@ -125,7 +125,7 @@ async def test_directories_that_are_not_in_memory_any_more_are_read_again():
     archives = Archives(store, 1 << 17)
     for identifier in (IDS[0], IDS[-1], IDS[0], IDS[-1]):
         assert await tile(archives, *tile_place(identifier)) == MANY[tile_place(identifier)]
-    assert archives._kept.weight <= 1 << 17
+    assert archives._kept.currsize <= 1 << 17
 
 
 def ring():
